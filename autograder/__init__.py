@@ -1,0 +1,1 @@
+"""Everything that builds and grades the course."""
