@@ -60,11 +60,9 @@ def cluster_stats(y: ArrayLike, g: ArrayLike) -> pd.DataFrame:
     --------
     Cluster a holds 1 and 3: mean 2, sum of squares (1-2)^2 + (3-2)^2 = 2.
 
-    >>> print(cluster_stats([1.0, 5.0, 3.0], ["a", "b", "a"]))
-             n  mean  ssw
-    cluster
-    a        2   2.0  2.0
-    b        1   5.0  0.0
+    >>> table = cluster_stats([1.0, 5.0, 3.0], ["a", "b", "a"])
+    >>> table["n"].tolist(), table["mean"].tolist(), table["ssw"].tolist()
+    ([2, 1], [2.0, 5.0], [2.0, 0.0])
     """
     # BEGIN SOLUTION 1.1
     values = np.asarray(y, dtype=float)
@@ -427,11 +425,8 @@ def eb_predict(fit: VCResult, plus_beta: bool = False) -> pd.DataFrame:
 
     >>> stats = cluster_stats([1, 3, 5, 7], ["a", "a", "b", "b"])
     >>> fit = VCResult(4.0, 2.0, 7.0, 2.0, 17.0, True, False, stats)
-    >>> print(eb_predict(fit)[["ml", "R", "eb"]])
-              ml      R    eb
-    cluster
-    a       -2.0  0.875 -1.75
-    b        2.0  0.875  1.75
+    >>> eb_predict(fit)["R"].tolist(), eb_predict(fit)["eb"].tolist()
+    ([0.875, 0.875], [-1.75, 1.75])
     """
     # BEGIN SOLUTION 1.6
     table = pd.DataFrame({"ml": fit.stats["mean"] - fit.beta})
