@@ -1,7 +1,7 @@
 """Runs data/export.R and writes data/registry.toml: what each data set is, and its sha256.
 
-    python data/register.py            export from R, then register
-    python data/register.py --check    change nothing; exit 1 where a file and the registry differ
+python data/register.py            export from R, then register
+python data/register.py --check    change nothing; exit 1 where a file and the registry differ
 """
 
 from __future__ import annotations
@@ -52,7 +52,10 @@ def _export() -> dict[str, dict]:
     """Run R in a scratch folder; only a file whose content changed is replaced."""
     with tempfile.TemporaryDirectory() as scratch:
         run = subprocess.run(
-            ["Rscript", str(HERE / "export.R"), scratch], stdout=subprocess.PIPE, text=True, check=True
+            ["Rscript", str(HERE / "export.R"), scratch],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
         )
         for made in Path(scratch).glob("*.csv"):
             kept = HERE / made.name
