@@ -306,7 +306,7 @@ def _refuse_unsaved(notebook: Path) -> None:
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """Show check results in words and remember the cells that ran (``%load_ext hlmtools.check``)."""
+    """Show check results in words and remember which cells ran (called by ``%load_ext``)."""
     shell.events.register("post_run_cell", _remember)
     formatter = shell.display_formatter.formatters["text/html"]
     for module in ("exception_test", "ok_test"):
