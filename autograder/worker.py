@@ -35,11 +35,12 @@ def main() -> None:
     _give_up_rights(options["uid"])
     _bound(options["limits"])
     sys.modules["otter"] = _inert_otter()
+    os.environ.pop("JPY_PARENT_PID", None)  # a process outside: the sandbox ends with the judge
     sys.argv = sys.argv[:1]
     from ipykernel.kernelapp import IPKernelApp
 
     IPKernelApp.launch_instance(
-        argv=["-f", options["connection_file"], "--HistoryManager.enabled=False", "--no-secure"],
+        argv=["-f", options["connection_file"]],
         kernel_class=_answering_kernel(options["module"]),
     )
 
