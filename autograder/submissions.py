@@ -275,9 +275,10 @@ class _ShortReads(io.RawIOBase):
         self._file = file
 
     def read(self, size: int = -1, /) -> bytes:
-        if size < 0 or size > MAX_DIRECTORY:
+        data = self._file.read(MAX_DIRECTORY + 1 if size < 0 else min(size, MAX_DIRECTORY + 1))
+        if len(data) > MAX_DIRECTORY:
             raise _Unreadable("The archive's table of contents is too large.")
-        return self._file.read(size)
+        return data
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
         return self._file.seek(offset, whence)
@@ -522,7 +523,8 @@ def _ids(hand_ins: Iterable[_HandIn]) -> dict[bytes, str]:
 
 def _clean(label: str, key: bytes) -> str:
     reduced = _reduced(label)
-    return reduced if reduced == label and len(label) <= MAX_ID else _hashed(reduced, key, 8)
+    kept = reduced == label and 0 < len(label) <= MAX_ID
+    return reduced if kept else _hashed(reduced, key, 8)
 
 
 def _reduced(label: str) -> str:
