@@ -137,6 +137,7 @@ def environment() -> dict[str, str]:
         "LANG": "C.UTF-8",
         "TZ": "UTC",
         "IPYTHONDIR": "/tmp/.ipython",
+        "MPLCONFIGDIR": "/tmp/.matplotlib",
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
         "OPENBLAS_NUM_THREADS": "1",
@@ -220,8 +221,20 @@ def _workspace_mounts(space: Workspace, size: str) -> list[str]:
     mounts = _private_folder(_WORK, size)
     for path in sorted(space.files.iterdir()):
         mounts += ["--ro-bind", str(path), f"{_WORK}/{path.name}"]
+    mounts += ["--perms", "1777", "--dir", "/tmp/.matplotlib"]
+    fonts = _font_list()
+    mounts += ["--ro-bind-try", str(fonts), f"/tmp/.matplotlib/{fonts.name}"]
     sockets = str(space.sockets)
     return [*mounts, *_open_parents(sockets), "--bind", sockets, sockets]
+
+
+@lru_cache
+def _font_list() -> Path:
+    """Matplotlib's list of fonts, which it would otherwise make anew in every sandbox."""
+    import matplotlib as mpl
+    from matplotlib import font_manager
+
+    return Path(mpl.get_cachedir()) / f"fontlist-v{font_manager.FontManager.__version__}.json"
 
 
 def _check_bwrap() -> None:
