@@ -34,7 +34,7 @@ import nbformat
 from nbformat import NotebookNode
 from otter.test_files import ExceptionTestFile
 
-from autograder import build, course, expect, release
+from autograder import build, course, expect
 from autograder.markers import Question, task_of
 from autograder.remote import Environment, Kernel, KernelLost, RemoteError, TimeOver, is_remote
 from autograder.sandbox import Workspace, kernel_spec
@@ -512,9 +512,10 @@ def _written_answers(assignment: Assignment, notebook: NotebookNode) -> tuple[Wr
 def _lay_out(folder: Path, assignment: Assignment, submission: Submission) -> Workspace:
     """The notebook's folder as the student had it: ours, but for the student's own module."""
     homework, files = assignment.homework, folder / "w"
-    for name, content in release.student_package(homework).items():
-        (files / name).parent.mkdir(parents=True, exist_ok=True)
-        (files / name).write_bytes(content)
+    build.lay_out_package(homework.id, files / "hlmtools")
+    (files / "data").mkdir()
+    for name in ("registry.toml", *(f"{each}.csv" for each in homework.data)):
+        shutil.copyfile(course.ROOT / "data" / name, files / "data" / name)
     if submission.module is not None:
         (files / "hlmtools" / f"{homework.module}.py").write_bytes(submission.module)
     return Workspace(files, folder / "s")

@@ -85,6 +85,7 @@ class Kernel:
     def __init__(self, spec: KernelSpec, sockets: Path, notebook: NotebookNode, limits: Limits):
         self.limits = limits
         self.lost: str | None = None
+        self._channel: Any = None
         self.output_while_answering: list[str] = []
         self._ends = math.inf
         self._sockets = sockets
@@ -110,11 +111,10 @@ class Kernel:
         try:
             self._client.start_new_kernel()
             self._watch = _MemoryWatch(self._pid(), self.limits.memory_mb * 2**20, self._too_large)
-            channel = self._manager.client(context=self._context)
-            channel.allow_stdin = False
-            self._client.kc = channel
-            channel.start_channels()
-            run_sync(channel.wait_for_ready)(timeout=START_SECONDS)
+            self._channel = self._client.kc = self._manager.client(context=self._context)
+            self._channel.allow_stdin = False
+            self._channel.start_channels()
+            run_sync(self._channel.wait_for_ready)(timeout=START_SECONDS)
             sandbox.close_folder(self._sockets)
         except Exception as error:
             self.close()
@@ -180,15 +180,14 @@ class Kernel:
         with suppress(AttributeError):
             self._watch.stop()
         with suppress(Exception):
-            if self._client.kc is not None:
-                self._client.kc.stop_channels()
+            self._channel.stop_channels()
         with suppress(Exception):
             run_sync(self._manager.shutdown_kernel)(now=True)
         with suppress(Exception):
             self._context.destroy(linger=0)
 
     async def _exchange(self, request: bytes, seconds: float) -> dict[str, Any] | None:
-        channel = self._client.kc
+        channel = self._channel
         message = channel.session.msg("hlm_ask", {})
         channel.session.send(channel.shell_channel.socket, message, buffers=[request])
         deadline = time.monotonic() + seconds
@@ -200,7 +199,7 @@ class Kernel:
 
     async def _next_reply(self, seconds: float) -> dict[str, Any] | None:
         try:
-            return await self._client.kc.shell_channel.get_msg(timeout=seconds)
+            return await self._channel.shell_channel.get_msg(timeout=seconds)
         except Empty:
             if self.lost or not await self._manager.is_alive():
                 self._give_up("it ended the kernel")
@@ -226,7 +225,7 @@ class Kernel:
 
     def _interrupt(self) -> None:
         """Interrupt what runs; where the kernel does not come back, give it up."""
-        channel = self._client.kc
+        channel = self._channel
         with suppress(Exception):
             channel.session.send(channel.control_channel.socket, "interrupt_request", {})
         request = wire.pack(["has", "_"])
@@ -245,7 +244,8 @@ class Kernel:
             psutil.Process(self._pid()).kill()
 
     def _pid(self) -> int:
-        return self._manager.provisioner.pid
+        provisioner: Any = self._manager.provisioner
+        return provisioner.pid
 
 
 class _OneSpec(KernelSpecManager):

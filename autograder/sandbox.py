@@ -114,7 +114,8 @@ class SandboxProvisioner(LocalProvisioner):
         kwargs["cwd"] = "/"
         kwargs["stdout"] = kwargs["stderr"] = subprocess.DEVNULL
         if self.uid is not None:
-            os.chown(self.parent.connection_file, self.uid, self.uid)
+            manager: Any = self.parent
+            os.chown(manager.connection_file, self.uid, self.uid)
         return kwargs
 
 
@@ -278,7 +279,7 @@ def _worker_limits(kind: str, limits: Limits) -> dict[str, int | None]:
         "memory_bytes": limits.memory_mb * 2**20,
         "processes": limits.processes if kind != "none" else None,
         "disk_bytes": limits.disk_mb * 2**20,
-        "cpu_seconds": 2 * limits.notebook_seconds,
+        "cpu_seconds": int(2 * limits.notebook_seconds),
     }
 
 
