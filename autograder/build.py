@@ -555,10 +555,10 @@ def _number_cells(cells: Iterable[Any]) -> None:
     """Ids from the task and the place in it: task1_4-02; written answers keep task1_9a-answer."""
     section, count = "start", Counter[str]()
     for cell in cells:
-        first = cell.source.split("\n", 1)[0] if cell.cell_type == "markdown" else ""
-        if first.startswith("## "):
-            found = markers.heading(first)
-            section = f"task{found[0].replace('.', '_')}" if found else _slug(first)
+        lines = cell.source.splitlines() if cell.cell_type == "markdown" else []
+        for line in (line for line in lines if line.startswith("## ")):
+            found = markers.heading(line)
+            section = f"task{found[0].replace('.', '_')}" if found else _slug(line)
         count[section] += 1
         if not cell.get("id", "").endswith("-answer"):
             cell["id"] = f"{section}-{count[section]:02d}"
