@@ -22,7 +22,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -309,8 +309,9 @@ class Session:
 
     def _run_case(self, test_file: _JudgeTestFile, case: Any, index: int) -> CaseResult:
         started = time.monotonic()
-        one = _JudgeTestFile(test_file.name, test_file.path, [case])
         environment = _GuardedEnvironment(self._kernel, self.assignment.functions, self._hung)
+        one = _JudgeTestFile(test_file.name, test_file.path, [case])
+        one.missing = environment.missing
         with (
             expect.judging(self.assignment.homework) as notes,
             self._kernel.within(self.limits.test_seconds),
@@ -371,19 +372,23 @@ class Session:
 
 
 class _GuardedEnvironment(Environment):
-    """Remembers which functions a case took, and refuses those that hung before."""
+    """Remembers what a case took and what had no value; refuses functions that hung before."""
 
     def __init__(self, kernel: Kernel, functions: frozenset[str], hung: set[str]) -> None:
         super().__init__(kernel, functions)
         self._hung = hung
         self.called: set[str] = set()
+        self.missing: list[str] = []
 
     def get(self, name: str, default: Any = None) -> Any:
         if name in self._hung:
             raise TimeOver(f"{name} took too long in an earlier check")
         if name in self._functions:
             self.called.add(name)
-        return super().get(name, default)
+        value = super().get(name, default)
+        if value is None or value is Ellipsis:
+            self.missing.append(name)
+        return value
 
 
 class _JudgeTestFile(ExceptionTestFile):
@@ -393,6 +398,7 @@ class _JudgeTestFile(ExceptionTestFile):
     slip: dict[str, Any] | None = None
     hang: str | None = None
     fault: str | None = None
+    missing: Sequence[str] = ()
 
     def _generate_error_message(self, excp: Exception, context: int = 0) -> str:
         self.message = self._explain(excp, hidden=bool(self.test_cases[0].hidden))
@@ -411,6 +417,8 @@ class _JudgeTestFile(ExceptionTestFile):
             return str(error)
         if isinstance(error, AssertionError):
             return "This check did not pass."
+        if self.missing:
+            return f"{self.missing[0]} has no value. Is its cell run, and are the dots replaced?"
         self.fault = f"{type(error).__name__}: {error}"
         return "This check could not run. Tell your instructor."
 
