@@ -92,22 +92,24 @@ def collect(hw: str, root: Path = ROOT) -> Secrets:
     open_ones = [homework for homework in plan.homeworks if homework.number >= number]
     values: list[tuple[str, float]] = []
     hashes: dict[str, str] = {}
-    pairs: dict[tuple[str, str], str] = {}
+    solutions: dict[tuple[str, str], str] = {}
+    tests: dict[tuple[str, str], str] = {}
     names: set[str] = set()
     for homework in open_ones:
         values += _graded_values(homework, root)
         hashes |= _file_hashes(homework, root)
         master = build.read_master(homework, root)
-        pairs |= _solution_pairs(homework, master, root)
+        solutions |= _solution_pairs(homework, master, root)
         for question in master.questions:
             for case in (case for case in question.cases if case.hidden):
                 names.add(case.name)
                 lines = case.source.splitlines()[1:]
-                pairs |= dict.fromkeys(_pairs(lines), f"a hidden test of {question.name}")
+                tests |= dict.fromkeys(_pairs(lines), f"a hidden test of {question.name}")
     given = _given_pairs(plan, number)
+    untold = {pair: where for pair, where in solutions.items() if pair not in given}
     return Secrets(
         values=tuple(values),
-        pairs={pair: where for pair, where in pairs.items() if pair not in given},
+        pairs=untold | tests,
         names=frozenset(names),
         hashes=hashes,
         published=frozenset(text for homework in plan.homeworks for text in homework.published),
@@ -183,7 +185,8 @@ def _pairs(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Consecutive lines of code that say enough together to be recognised."""
     code = [plain for line in lines if (plain := _normal(line))]
     for pair in pairwise(code):
-        if sum(map(str.isalnum, "".join(pair))) >= _TELLING and pair[0] != pair[1]:
+        imports = all(line.startswith(("import", "from")) for line in pair)
+        if sum(map(str.isalnum, "".join(pair))) >= _TELLING and not imports:
             yield pair
 
 
@@ -236,8 +239,8 @@ def _strings(value: Any) -> Iterator[str]:
             yield str(key)
             yield from _strings(item)
     elif isinstance(value, list):
-        joined = all(isinstance(item, str) for item in value)
-        for item in ["".join(value)] if joined else value:
+        joined = all(isinstance(item, str) and item.endswith("\n") for item in value[:-1])
+        for item in ["".join(map(str, value))] if joined else value:
             yield from _strings(item)
     elif value is not None:
         yield from str(value).splitlines()
@@ -301,8 +304,9 @@ def _same_number(text: str, value: float) -> bool:
     (True, False)
     """
     mantissa, _, exponent = text.lower().partition("e")
-    decimals = len(mantissa.partition(".")[2]) - int(exponent or 0)
-    return abs(float(text) - abs(value)) < 10.0**-decimals * (1 - 1e-9)
+    unit = 10.0 ** (int(exponent or 0) - len(mantissa.partition(".")[2]))  # of the last digit
+    beyond = (abs(value) - float(text)) / unit
+    return -0.5 - 1e-6 <= beyond < 1  # rounded up, or rounded down and cut
 
 
 def _scan_json(text: str) -> Iterator[str]:

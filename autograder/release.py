@@ -6,6 +6,8 @@ Nothing is written before every student-facing file was searched (`autograder.le
 from __future__ import annotations
 
 import io
+import json
+import re
 import tempfile
 import zipfile
 from collections.abc import Iterable, Mapping
@@ -74,6 +76,7 @@ def release(
     progress(f"comparing {hw} with its master")
     _refuse_drift(hw, root)
     student = student_files(homework, root)
+    _refuse_missing_data(student, homework)
     progress(f"searching {len(student)} files")
     findings = leaks.scan(student, hw, root)
     if findings:
@@ -166,6 +169,15 @@ def _refuse_drift(hw: str, root: Path) -> None:
     drift = build.build([hw], check=True, root=root)
     if drift:
         raise CourseError(f"{drift[0]} ({len(drift)} files in all). Run hlm build first.")
+
+
+def _refuse_missing_data(files: Mapping[str, bytes], homework: Homework) -> None:
+    for path in (path for path in sorted(files) if path.endswith(".ipynb")):
+        for cell in json.loads(files[path])["cells"]:
+            for name in re.findall(r"load_dataset\(\s*[\"'](\w+)", "".join(cell["source"])):
+                if name not in homework.data:
+                    text = f"{homework.id}: {path} loads the data set {name!r}"
+                    raise CourseError(f"{text}. Add it to the homework's data in course.toml.")
 
 
 def _data_files(homework: Homework, root: Path) -> dict[str, Path]:
