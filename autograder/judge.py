@@ -238,7 +238,7 @@ class Session:
             if question not in self.cases:
                 self._run_question(question, len(self.notebook.cells) - 1)
 
-    def runtask_of(self, task: str) -> list[CaseResult]:
+    def run_task(self, task: str) -> list[CaseResult]:
         """Run the tests of a task again, on the kernel as it is now."""
         questions = [name for name in self.assignment.tests if task_of(name) == task]
         for question in questions:
