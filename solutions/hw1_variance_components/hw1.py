@@ -25,7 +25,7 @@
 # A check looks at the form of an answer, at one number that you can compute by hand, and at well-known mistakes.
 # The values themselves are checked at grading, for the functions on data you have not seen.
 #
-# The lecture notes (`notes`) have the same sections as the checks refer to: "notes 1.3" is their section 1.3.
+# Where a check says "notes 1.3", it means section 1.3 of the lecture notes, `notes.ipynb`.
 
 # %%
 import matplotlib.pyplot as plt
@@ -79,7 +79,7 @@ ax = plots.cluster_strip(
 # %% [markdown]
 # Look at two spreads.
 # The bars differ: some schools lie several points above others.
-# The dots of any one school differ much more: nearly every school has pupils at both ends of the test.
+# The dots of any one school differ much more: most schools have pupils near both ends of the test.
 # And the bars would differ a little even if all schools were alike, because each is the mean of only a few dozen pupils.
 # The model below takes these three things apart.
 
@@ -305,7 +305,8 @@ def mean_over_schools(hsb_mean_of_means):
 
 # %%
 dyestuff = load_dataset("dyestuff")
-sm.stats.anova_lm(smf.ols("Yield ~ Batch", data=dyestuff).fit()).round(2)
+table = sm.stats.anova_lm(smf.ols("Yield ~ Batch", dyestuff).fit())
+table[["df", "sum_sq", "mean_sq"]]
 
 # %% [markdown]
 # The second data set, `dyestuff2`, has the same layout and was made up by Box and Tiao (1973) for a purpose.
@@ -317,8 +318,8 @@ plots.cluster_strip(dyestuff, y="Yield", cluster="Batch", label="yield (grams)",
 plots.cluster_strip(
     dyestuff2, y="Yield", cluster="Batch", label="yield (made-up units)", ax=axes[1]
 )
-axes[0].set_title("dyestuff")
-_ = axes[1].set_title("dyestuff2")
+for ax, name in zip(axes, ["dyestuff", "dyestuff2"], strict=True):
+    ax.set_title(name)
 
 # %% [markdown]
 # On the left the means of the batches lie far apart, given how much preparations of one batch vary.
@@ -529,7 +530,8 @@ for use_reml, style in [(True, "-"), (False, "--")]:
     ax.plot(ratios, curve - curve.min(), style, label="REML" if use_reml else "ML")
 ax.set_xlabel("ratio of variances λ = ψ / σ² (no unit)")
 ax.set_ylabel("criterion above its minimum")
-ax.legend()
+ax.legend(frameon=False)
+sns.despine()
 # END SOLUTION
 
 # %% [raw]
@@ -930,9 +932,9 @@ def variances_of_the_dutch_schools(dyestuff2_psi, bdf_psi, bdf_sigma2):
 # %% [markdown]
 # Read your results.
 #
-# - *Where does $\hat\beta$ fall?* Between the two means of Task 1.1, and close to the mean in which every school counts once. The weights $w_j$ explain it: with $\hat\lambda$ as large as here, $1 + n_j \hat\lambda$ grows almost in step with $n_j$, so that the largest school weighs only a little more than the smallest.
+# - *Where does $\hat\beta$ fall?* Between the two means of Task 1.1, and close to the mean in which every school counts once. The weights $w_j$ explain it: with $\hat\lambda$ as large as here, $1 + n_j \hat\lambda$ grows almost in step with $n_j$, so that the largest sample, with nearly five times as many pupils as the smallest, weighs only about a quarter more.
 # - *ML and REML.* The variance between schools is slightly smaller by ML, because ML forgets that $\beta$ was estimated too. With 160 schools that is a matter of less than one percent; with the six batches of `dyestuff` it is more than a fifth.
-# - *`dyestuff2`.* The ANOVA estimate was negative; the likelihood only looks at $\lambda \ge 0$ and stops at 0. A singular fit does not prove that batches are all alike. It says that six batches of five cannot show a difference: a standard deviation between batches of nearly 2 units would still be compatible with these data.
+# - *`dyestuff2`.* The ANOVA estimate was negative; the likelihood only looks at $\lambda \ge 0$ and stops at 0. A singular fit does not prove that batches are all alike. It says that six batches of five cannot show a difference: a standard deviation between batches of about 2 units would still be compatible with these data.
 
 # %% [markdown]
 # ## 1.5 Turn variances into an intraclass correlation and reliabilities
@@ -1170,12 +1172,12 @@ eb_2305 = hsb_predictions.loc["2305", "eb"]  # SOLUTION 1.6
 
 # %%
 # BEGIN SOLUTION 1.6
-ax = plots.shrinkage(hsb_predictions, highlight=["8367"])
+ax = plots.shrinkage(hsb_predictions, highlight=["8367"], unit="test points")
 # END SOLUTION
 
 # %%
 # BEGIN SOLUTION 1.6
-ax = plots.caterpillar(hsb_predictions, highlight=["8367"])
+ax = plots.caterpillar(hsb_predictions, highlight=["8367"], unit="test points")
 # END SOLUTION
 
 # %%
@@ -1306,7 +1308,7 @@ def reading_of_the_two_plots(lowest_mean, lowest_eb):
 # %% [markdown]
 # Look at your two pictures before you go on.
 #
-# - *Shrinkage.* Every prediction is closer to zero than the observed deviation, and the schools with few pupils move most. Lines cross: shrinkage changes the *order* of schools, not only their distances.
+# - *Shrinkage.* Every prediction is closer to zero than the observed deviation, and the schools with few pupils (dark) move most. Compare the place of school 8367 from left to right with its place from bottom to top: shrinkage changes the *order* of schools, not only their distances.
 # - *Caterpillar.* Each interval covers the true effect of its school with probability 0.95 if the model holds. Most neighbors overlap. The picture can tell the lower end from the upper end; it cannot rank one school against the next. (Intervals of two schools that are to be compared with *each other* would have to be shorter, about 1.4 standard errors either way, so that two which just touch differ at the 5 percent level.)
 
 # %% [markdown]
