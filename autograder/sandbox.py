@@ -106,7 +106,7 @@ def kernel_spec(kind: str, space: Workspace, module: str, limits: Limits) -> Ker
 class SandboxProvisioner(LocalProvisioner):
     """Starts the command of the kernel specification with nothing of the grader's environment."""
 
-    uid = Int(None, allow_none=True, config=True)
+    uid = Int(None, allow_none=True).tag(config=True)
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         kwargs = await super().pre_launch(**kwargs)
