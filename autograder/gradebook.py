@@ -33,9 +33,12 @@ def write_grades(results: Iterable[Verdict], path: Path) -> None:
         The file; an earlier one is replaced.
     """
     verdicts = sorted(results, key=lambda verdict: verdict.submission)
-    questions = _questions(verdicts)
+    written = {answer.question for verdict in verdicts for answer in verdict.written}
+    questions = sorted(
+        written.union(*(verdict.questions() for verdict in verdicts)), key=_by_number
+    )
     possible = max((verdict.max_score for verdict in verdicts), default=0.0)
-    rows = [_row(verdict, questions, possible) for verdict in verdicts]
+    rows = [_row(verdict, questions, written, possible) for verdict in verdicts]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerows([[*_IDENTITY, *questions, *_TOTALS], *rows])
@@ -53,21 +56,16 @@ def safe(text: str) -> str:
     return f"'{line}" if first in set("=+-@|%\uff1d\uff0b\uff0d\uff20") and first else line
 
 
-def _questions(verdicts: Sequence[Verdict]) -> list[str]:
-    names = {name for verdict in verdicts for name in verdict.questions()}
-    names |= {answer.question for verdict in verdicts for answer in verdict.written}
-    return sorted(names, key=_by_number)
-
-
 def _by_number(name: str) -> list[tuple[int, str]]:
     """Orders task1_10 after task1_9."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
-def _row(verdict: Verdict, questions: Sequence[str], possible: float) -> list[str]:
+def _row(
+    verdict: Verdict, questions: Sequence[str], written: set[str], possible: float
+) -> list[str]:
     earned = {name: points for name, (points, _) in verdict.questions().items()}
-    written = {answer.question for answer in verdict.written}
-    automatic = ["" if name in written else _number(earned.get(name, 0.0)) for name in questions]
+    automatic = ["" if name in written else _number(earned.get(name, 0)) for name in questions]
     identity = [verdict.submission, verdict.student_id, verdict.name, verdict.homework]
     score = _number(verdict.score)
     totals = [score, "", "0", score, _number(verdict.max_score or possible), verdict.status]
