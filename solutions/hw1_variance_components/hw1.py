@@ -530,7 +530,7 @@ for use_reml, style in [(True, "-"), (False, "--")]:
     ax.plot(ratios, curve - curve.min(), style, label="REML" if use_reml else "ML")
 ax.set_xlabel("ratio of variances λ = ψ / σ² (no unit)")
 ax.set_ylabel("criterion above its minimum")
-ax.legend(frameon=False)
+ax.legend(title="method", frameon=False)
 sns.despine()
 # END SOLUTION
 
@@ -1568,8 +1568,9 @@ def range_of_hsb(school_range, hsb_beta, hsb_psi):
 
 # %% [markdown]
 # ## 1.9 Say it in words
-# Two short answers, four points each; your instructor reads them.
-# An answer gets full marks for the right number with its unit and its level, for what it is conditional on, for the assumption that makes it valid, and for one limit.
+# Two short answers, which your instructor reads.
+# Four points each: for the right number with its unit and its level, with what it is conditional on, the assumption that makes it valid, and one limit.
+# Three where one of these is missing; two for a right number in a sentence that claims a cause or confuses the levels; one for a direction only; none for the wrong quantity, such as a standard deviation in place of a variance.
 
 # %% [raw]
 # # BEGIN QUESTION
