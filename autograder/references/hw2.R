@@ -159,6 +159,11 @@ two <- random_intercept(mAch ~ ses + ses_mean + minority + minority_mean + (1 | 
 record_ri("hsb_mundlak_two_reml", "hsb", two, wald_of(two, c("ses_mean", "minority_mean")))
 
 # ---- a covariate of the school
+raw_sector <- function(reml) random_intercept(mAch ~ ses + catholic + (1 | school), hsb, reml)
+record_ri("hsb_ses_sector_reml", "hsb", raw_sector(TRUE), c(
+  wald_of(raw_sector(TRUE), "catholic"),
+  list(criterion_difference = REMLcrit(raw) - REMLcrit(raw_sector(TRUE)))))
+record_ri("hsb_ses_sector_ml", "hsb", raw_sector(FALSE), lrt_numbers(raw_ml, raw_sector(FALSE)))
 with_sector <- function(reml) {
   random_intercept(mAch ~ ses_dev + ses_mean + catholic + (1 | school), hsb, reml)
 }
