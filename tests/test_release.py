@@ -13,10 +13,13 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import miniature
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
-from autograder import build, course, leaks, release
+from autograder import build, course, leaks, release, slips, submissions, verify
 from autograder.course import CourseError
+from hlmtools import check
 
 MARCH = datetime(2027, 3, 1, tzinfo=ZoneInfo("America/Chicago"))
 
@@ -353,3 +356,33 @@ print(hlmtools.__file__)
     )
     assert out.stdout.startswith("30\nTask 1.5: icc is not written yet\n"), out.stderr
     assert out.stdout.rstrip().endswith(str(tmp_path / "hlmtools" / "__init__.py"))
+
+
+def test_a_student_works_in_the_archive_and_hands_in(tmp_path):
+    """The solution with one slip, run as a student does: the check speaks up, the zip is whole."""
+    homework = course.homework("hw1")
+    quantity = next(each for each in slips.load("hw1").QUANTITIES if each.key == "hsb_icc")
+    slip = quantity.slips[0]
+    work = verify.slip_submission(homework, slip)
+    files = release.student_files(homework)
+    files |= {"hw1.ipynb": work.notebook, f"hlmtools/{homework.module}.py": work.module}
+    for path, content in files.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(content)
+
+    notebook = nbformat.reads(work.notebook.decode(), as_version=4)
+    client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}})
+    client.execute()
+
+    shown = {
+        cell.source: "".join(str(output) for output in cell.outputs)
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+    }
+    assert slip.says.split(";")[0] in shown['grader.check("task1_5")']
+    assert check.FORM_IS_RIGHT in shown['grader.check("task1_6")']
+    assert "hw1-submission.zip is ready to hand in" in shown['check.hand_in(grader, "hw1")']
+    (found,) = submissions.find(tmp_path / "hw1-submission.zip", homework.module, "hw1.ipynb")
+    assert found.problem is None
+    assert found.module == work.module
+    assert json.loads(found.notebook) == json.loads(work.notebook)
