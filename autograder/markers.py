@@ -77,7 +77,7 @@ class Case:
     success_message: str | None
     failure_message: str | None
     source: str  # the function, without its decorator
-    line: int
+    line: int  # first line of its cell
 
 
 @dataclass(frozen=True)
@@ -476,7 +476,7 @@ def read_case(cell: Cell, name: str = "notebook") -> Case:
         success_message=settings.get("success_message"),
         failure_message=settings.get("failure_message"),
         source="\n".join(cell.lines[function.lineno - 1 :]),
-        line=cell.line - 1 + function.lineno,
+        line=cell.line,
     )
 
 
