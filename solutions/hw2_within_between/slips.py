@@ -112,6 +112,12 @@ ANSWERS = {
 }
 
 
+def fit_of(*columns: str, reml: bool = True) -> str:
+    """Source of a fit of hsb on the named columns."""
+    ending = "" if reml else ", reml=False"
+    return f"fit_ri(hsb['mAch'], design(hsb, {list(columns)}), hsb['school']{ending})"
+
+
 def wrong(name: str, code: str | WrongFunction, see: str, says: str) -> Slip:
     """A slip; a text as its code is a wrong answer's statement."""
     return Slip(name, says, see, WrongAnswer(code) if isinstance(code, str) else code)
@@ -535,11 +541,10 @@ all_columns_counted = wrong(
 )
 
 
-def reml_difference(variable: str, columns: str) -> Slip:
+def reml_difference(variable: str, *columns: str) -> Slip:
     return wrong(
         "reml_difference",
-        f"{variable} = (fit_ri(hsb['mAch'], design(hsb, [{columns}]), hsb['school']).deviance"
-        f" - fit_ri(hsb['mAch'], design(hsb, [{columns}, 'catholic']), hsb['school']).deviance)",
+        f"{variable} = {fit_of(*columns)}.deviance - {fit_of(*columns, 'catholic')}.deviance",
         "notes 2.8",
         "This is a difference of REML criteria; models with different fixed parts are compared by "
         "maximum likelihood.",
@@ -554,12 +559,6 @@ def wald_for_lrt(variable: str, fit: str, column: str) -> Slip:
         "This is a Wald statistic, the squared ratio of the estimate to its standard error; the "
         "task asks for the difference of the deviances.",
     )
-
-
-def fit_of(columns: str, reml: bool = True) -> str:
-    """Source of a fit of hsb on the named columns."""
-    ending = "" if reml else ", reml=False"
-    return f"fit_ri(hsb['mAch'], design(hsb, [{columns}]), hsb['school']{ending})"
 
 
 QUANTITIES = (
@@ -651,7 +650,7 @@ QUANTITIES = (
             stays_at_zero,
             wrong(
                 "within_for_raw",
-                "hsb_ses_slope = hsb_within",
+                f"hsb_ses_slope = {fit_of('cses', 'meanses')}.params['cses']",
                 "notes 2.3",
                 "This is the slope within schools; the task asks for the model in which SES stands "
                 "as it is, and alone.",
@@ -697,7 +696,7 @@ QUANTITIES = (
             within_variance("hsb_ses_psi", "hsb_ses_fit"),
             wrong(
                 "variance_of_null_model",
-                f"hsb_ses_psi = {fit_of('')}.psi",
+                f"hsb_ses_psi = {fit_of()}.psi",
                 "notes 2.3",
                 "This is the variance between schools without the covariate; the task asks for "
                 "what is left of it beside SES.",
@@ -737,7 +736,7 @@ QUANTITIES = (
             wrong("conflated", "hsb_between = hsb_ses_slope", "notes 2.3", CONFLATED),
             wrong(
                 "contextual_for_between",
-                f"hsb_between = {fit_of(repr('ses') + ', ' + repr('meanses'))}.params['meanses']",
+                f"hsb_between = {fit_of('ses', 'meanses')}.params['meanses']",
                 "notes 2.4",
                 "Beside raw SES the coefficient of the mean is the contextual effect; the slope "
                 "between schools stands beside the deviations.",
@@ -751,7 +750,7 @@ QUANTITIES = (
             ),
             wrong(
                 "deviations_left_out",
-                f"hsb_between = {fit_of(repr('meanses'))}.params['meanses']",
+                f"hsb_between = {fit_of('meanses')}.params['meanses']",
                 "notes 2.4",
                 "This comes from a model without the deviations; put both parts of SES in.",
             ),
@@ -795,7 +794,7 @@ QUANTITIES = (
             within_variance("hsb_wb_psi", "hsb_wb_fit"),
             wrong(
                 "means_left_out",
-                f"hsb_wb_psi = {fit_of(repr('cses'))}.psi",
+                f"hsb_wb_psi = {fit_of('cses')}.psi",
                 "notes 2.7",
                 "This comes from a model without the school means of SES; deviations within "
                 "schools cannot account for differences between them.",
@@ -1004,7 +1003,7 @@ QUANTITIES = (
             errors_for_variances,
             wrong(
                 "ml_for_reml",
-                f"hsb_hausman_ml = {fit_of(repr('ses'), reml=False)}\n"
+                f"hsb_hausman_ml = {fit_of('ses', reml=False)}\n"
                 "hsb_hausman = hausman(hsb_fe.params, hsb_fe.cov, hsb_hausman_ml.params, "
                 "hsb_hausman_ml.cov)[0]",
                 "notes 2.6",
@@ -1095,7 +1094,7 @@ QUANTITIES = (
         "hsb_sector_lrt",
         slips=(
             no_factor_two,
-            reml_difference("hsb_sector_lrt", "'ses'"),
+            reml_difference("hsb_sector_lrt", "ses"),
             wald_for_lrt("hsb_sector_lrt", "hsb_ses_catholic_ml", "catholic"),
         ),
     ),
@@ -1107,7 +1106,7 @@ QUANTITIES = (
         "hsb_sector_context_lrt",
         slips=(
             no_factor_two,
-            reml_difference("hsb_sector_context_lrt", "'cses', 'meanses'"),
+            reml_difference("hsb_sector_context_lrt", "cses", "meanses"),
             wald_for_lrt("hsb_sector_context_lrt", "hsb_wb_catholic_ml", "catholic"),
         ),
     ),
