@@ -259,7 +259,8 @@ def within_between(
     if between is not None:
         ends = np.array([means[x].min(), means[x].max()])
         line = between[0] + between[1] * ends
-        ax.plot(ends, line, color="black", linewidth=2.5, label="slope between")
+        halo = [withStroke(linewidth=6, foreground="white")]
+        ax.plot(ends, line, color="black", lw=2.5, path_effects=halo, label="slope between")
     ax.set_xlabel(labels[0] if labels else x)
     ax.set_ylabel(labels[1] if labels else y)
     return _finish(ax)

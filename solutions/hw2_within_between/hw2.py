@@ -227,7 +227,7 @@ def share_between_schools(hsb_ses_share):
 
 # %%
 axis_labels = ("socio-economic status (scale points)", "mathematics achievement (test points)")
-colored = ["8854", "3838", "8193"]
+colored = ["2917", "4173", "3498"]
 ax = plots.within_between(hsb, "mAch", "ses", "school", highlight=colored, labels=axis_labels)
 
 # %% [markdown]
@@ -521,6 +521,7 @@ ax.set_xscale("log")
 ax.set_xlabel("ratio of variances λ = ψ / σ² (no unit)")
 ax.set_ylabel("slope (test points per scale point)")
 ax.legend(frameon=False)
+sns.despine()
 # END SOLUTION
 
 # %% [markdown]
@@ -1580,7 +1581,7 @@ def two_columns_at_a_time(lrt_fixed):
 
 # %%
 @test_case(points=1, hidden=True)
-def fits_that_do_not_compare_are_refused(lrt_fixed):
+def models_that_do_not_compare_are_refused(lrt_fixed):
     from autograder import expect
     from hlmtools.simulate import with_covariate
 

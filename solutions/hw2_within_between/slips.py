@@ -931,8 +931,8 @@ QUANTITIES = (
                 "hsb_sum_se = (V.loc['ses', 'ses'] + V.loc['meanses', 'meanses'] "
                 "+ V.loc['ses', 'meanses']) ** 0.5",
                 "notes 2.4",
-                "This is the standard error of the contextual effect, which is also what one gets by "
-                "counting the covariance once; the variance of a sum has it twice.",
+                "This is the standard error of the contextual effect, which is also what one gets "
+                "by counting the covariance once; the variance of a sum has it twice.",
             ),
             wrong(
                 "sum_with_covariance_subtracted",
