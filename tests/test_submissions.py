@@ -6,6 +6,7 @@ import os
 import re
 import socket
 import tracemalloc
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -182,6 +183,10 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {  # archive, what its pro
     "drive letter": (lambda: archives.archive({"C:\\hw1.ipynb": NOTEBOOK}), "holds no notebook"),
     "link": (lambda: archives.with_link("hw1.ipynb", "/etc/passwd"), "is a link"),
     "encrypted": (lambda: archives.encrypted({"hw1.ipynb": NOTEBOOK}), "is encrypted"),
+    "unusual packing": (
+        lambda: archives.archive({"hw1.ipynb": NOTEBOOK}, zipfile.ZIP_LZMA),
+        "packed in an unusual way",
+    ),
     "same name twice": (
         lambda: archives.archive_of_pairs([("hw1.ipynb", NOTEBOOK), ("hw1.ipynb", MODULE)]),
         "stands there twice",
