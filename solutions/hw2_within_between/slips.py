@@ -7,6 +7,8 @@ A wrong answer is a statement in the notebook's variables: data sets, answers, f
 """
 
 import statsmodels.formula.api as smf
+
+from autograder.slips import AlsoRight, Quantity, Slip, WrongAnswer, WrongFunction, changed
 from hlmtools.within_between import (
     contextual,
     fit_ri,
@@ -19,8 +21,6 @@ from hlmtools.within_between import (
     ri_deviance,
     within_between,
 )
-
-from autograder.slips import AlsoRight, Quantity, Slip, WrongAnswer, WrongFunction, changed
 
 __all__ = ["ANSWERS", "QUANTITIES", "smf"]
 
