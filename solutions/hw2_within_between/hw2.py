@@ -664,7 +664,7 @@ def boundary_is_exact_and_marked_singular(fit_ri):
     from autograder import expect
 
     g = list("xxyyzzzx")
-    d = pd.DataFrame({"x": [0.0, 2.0, 1.0, 3.0, 2.0, 5.0, 4.0, 3.0]})
+    d = pd.DataFrame({"x": [2.0, 1.0, 3.0, 0.0, 1.0, 2.0, 4.0, 3.0]})
     y = [1.0, 9.0, 2.0, 8.5, 1.5, 9.5, 4.0, 6.0]
     fit = fit_ri(y, expect.solved().design(d, ["x"]), g)
     expect.close(fit.psi, 0.0, tolerance="zero", name="psi of very similar clusters")
