@@ -274,7 +274,7 @@ def fit_ri(y: ArrayLike, X: pd.DataFrame, g: ArrayLike, reml: bool = True) -> RI
         return ri_deviance(rho / (1 - rho), y, X, g, reml)
 
     # a coarse grid finds the valley, the minimiser its lowest point
-    grid = np.linspace(0, 1, 33)
+    grid = np.linspace(0, 1, 17)
     lowest = int(np.argmin([criterion(rho) for rho in grid[:-1]]))
     bounds = (grid[max(lowest - 1, 0)], grid[lowest + 1])
     inside = optimize.minimize_scalar(

@@ -882,7 +882,8 @@ def slope_of_hsb_with_fixed_effects(hsb_fe_slope, hsb_fe_se):
 # Compare `hsb_fe_slope` with `hsb_within`.
 
 # %%
-print(f"fixed effects {hsb_fe_slope:.10f}   slope within {hsb_within:.10f}")
+print("fixed effects:", hsb_fe_slope)
+print("slope within: ", hsb_within)
 
 # %% [markdown]
 # They agree to the last digits, and not by accident.
@@ -1499,9 +1500,6 @@ def share_with_deviations_only(hsb_r2_dev):
 # - to the model with `cses` and `meanses`? The statistic is `hsb_sector_context_lrt`.
 #
 # Then fit `mAch` on `cses`, `meanses` and `catholic` by **REML**, `hsb_sector_fit`, and take from it `hsb_sector_se`, the standard error of the coefficient of `catholic`.
-#
-# **On other data.** In `bdf`, `schoolSES` is the socio-economic status of the school, on a scale from 10 to 29.
-# `bdf_school_p`: the p-value for adding it to the model with `IQ_verb` and `iq_mean`, by maximum likelihood.
 
 # %%
 # BEGIN SOLUTION 2.8 NO PROMPT
@@ -1520,6 +1518,24 @@ X_sector = design(hsb, ["cses", "meanses", "catholic"])
 # END SOLUTION
 hsb_sector_fit = fit_ri(hsb["mAch"], X_sector, hsb["school"])  # SOLUTION 2.8
 hsb_sector_se = hsb_sector_fit.bse["catholic"]  # SOLUTION 2.8
+
+# %% [markdown]
+# **Compare.** The cell below fits an ordinary regression, which takes all 7185 pupils for independent.
+# Make a table with its standard errors (`ordinary.bse`) in one column and those of `hsb_sector_fit` in another.
+
+# %%
+ordinary = smf.ols("mAch ~ cses + meanses + catholic", hsb).fit()
+
+# %%
+# BEGIN SOLUTION 2.8
+sector_table = hsb_sector_fit.bse.rename("random intercept").to_frame()
+sector_table["ordinary regression"] = ordinary.bse.rename({"Intercept": "const"})
+sector_table.round(3)
+# END SOLUTION
+
+# %% [markdown]
+# **On other data.** In `bdf`, `schoolSES` is the socio-economic status of the school, on a scale from 10 to 29.
+# `bdf_school_p`: the p-value for adding it to the model with `IQ_verb` and `iq_mean`, by maximum likelihood.
 
 # %%
 # BEGIN SOLUTION 2.8 NO PROMPT
@@ -1630,17 +1646,7 @@ def status_of_the_dutch_schools(bdf_school_p):
 # %% [markdown]
 # The difference between sectors is there in both models, but part of what the model with raw `ses` puts down to the sector is the company that Catholic schools keep: with `meanses` in the model the statistic falls to less than half.
 #
-# One more comparison, for those who wonder whether all this was necessary.
-# The table shows the standard errors of an ordinary regression that takes all 7185 pupils for independent, beside those of your fit.
-
-# %%
-ordinary = smf.ols("mAch ~ cses + meanses + catholic", hsb).fit()
-sector_table = hsb_sector_fit.params.rename("estimate").to_frame()
-sector_table["se, ordinary regression"] = ordinary.bse.rename({"Intercept": "const"})
-sector_table["se, random intercept"] = hsb_sector_fit.bse
-sector_table.round(3)
-
-# %% [markdown]
+# Read your table of standard errors, too.
 # For the deviations the two agree nearly.
 # For the variables of the school the ordinary regression is too sure of itself by a factor of about two: it believes to have 7185 independent observations of a thing that varies over 160 schools.
 # Ignoring clusters hurts most where a covariate does not vary within them.
