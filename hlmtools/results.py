@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import cached_property
+from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
+from scipy.linalg import solve_triangular
+from scipy.special import ndtr
 
 
 class AnovaComponents(NamedTuple):
@@ -69,3 +73,364 @@ class VCResult:
     def n_groups(self) -> int:
         """Number of clusters."""
         return len(self.stats)
+
+
+# ---------------------------------------------------------------- results of lmer and glmer
+
+
+class ConvergenceWarning(UserWarning):
+    """The gradient at the end of a fit is not small."""
+
+
+class SingularWarning(UserWarning):
+    """An estimated covariance matrix of random effects is not of full rank."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class MixedResult:
+    """What linear and generalized mixed fits have in common.
+
+    ``model`` holds the data and the design, ``optimum`` the end of the search; every property is
+    computed from these when it is first asked for.
+    """
+
+    model: Any
+    optimum: Any
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.formula!r}: deviance {self.deviance:.6g}>"
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    @property
+    def formula(self) -> str:
+        """The formula as given."""
+        return self.model.design.formula
+
+    @property
+    def deviance(self) -> float:
+        """-2 log-likelihood; under REML lme4's REML criterion."""
+        return self.optimum.deviance
+
+    @property
+    def llf(self) -> float:
+        """Log-likelihood (restricted under REML): minus half the deviance."""
+        return -self.deviance / 2.0
+
+    @property
+    def converged(self) -> bool:
+        """True where the gradient at the end is small, whatever an optimiser reported."""
+        return self.optimum.converged
+
+    @property
+    def singular(self) -> bool:
+        """True where a covariance matrix of random effects has lost rank."""
+        return self.optimum.singular
+
+    @property
+    def nobs(self) -> int:
+        """Number of level-1 units."""
+        return len(self.model.design.y)
+
+    @property
+    def n_groups(self) -> dict[str, int]:
+        """Number of clusters of every grouping factor."""
+        return {term.group: len(term.levels) for term in self.model.design.terms}
+
+    @property
+    def df_model(self) -> int:
+        """Number of parameters: fixed effects, variances and covariances, residual variance."""
+        return len(self.params) + self.n_theta + self._n_scale
+
+    @property
+    def n_theta(self) -> int:
+        """Number of variances and covariances of the random effects."""
+        return sum(len(block.rows) for block in self.model.blocks)
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion, deviance + 2 parameters."""
+        return self.deviance + 2.0 * self.df_model
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's criterion, deviance + log(n) parameters, n the level-1 units as in lme4."""
+        return self.deviance + np.log(self.nobs) * self.df_model
+
+    @cached_property
+    def bse(self) -> pd.Series:
+        """Standard errors of the fixed effects."""
+        return pd.Series(np.sqrt(np.diag(self._cov)), index=self.params.index)
+
+    def cov_params(self) -> pd.DataFrame:
+        """Covariance matrix of the fixed effects."""
+        names = self.params.index
+        return pd.DataFrame(self._cov, index=names, columns=names)
+
+    @cached_property
+    def tvalues(self) -> pd.Series:
+        """Estimates divided by their standard errors."""
+        return self.params / self.bse
+
+    @cached_property
+    def cov_re(self) -> dict[str, pd.DataFrame]:
+        """Covariance matrix of the random effects (Psi), by term."""
+        found = {}
+        for block, lam in zip(self.model.blocks, self._lambdas, strict=True):
+            for term, R, columns in zip(block.terms, block.R, block.slices, strict=True):
+                root = solve_triangular(R, lam[columns, columns])
+                psi = self.scale * root @ root.T  # Psi = sigma2 R^-1 Omega R^-T
+                found[term.key] = pd.DataFrame(psi, index=term.names, columns=term.names)
+        return {term.key: found[term.key] for term in self.model.design.terms}
+
+    @cached_property
+    def sd_re(self) -> dict[str, pd.Series]:
+        """Standard deviations of the random effects, by term."""
+        return {
+            key: pd.Series(np.sqrt(np.diag(psi)), index=psi.index)
+            for key, psi in self.cov_re.items()
+        }
+
+    @cached_property
+    def random_effects(self) -> dict[str, pd.DataFrame]:
+        """Conditional modes (for linear models also means) of the random effects, by term."""
+        found = {}
+        for block, modes in zip(self.model.blocks, self._modes, strict=True):
+            for term, R, columns in zip(block.terms, block.R, block.slices, strict=True):
+                values = solve_triangular(R, modes[:, columns].T).T
+                found[term.key] = pd.DataFrame(values, index=term.levels, columns=term.names)
+        return {term.key: found[term.key] for term in self.model.design.terms}
+
+    @cached_property
+    def random_effects_cov(self) -> dict[str, pd.DataFrame]:
+        """Conditional covariances: by term one frame with rows (cluster, effect).
+
+        ``fit.random_effects_cov["school"].loc["8367"]`` is the matrix of one school. They hold
+        the parameters fixed, as lme4's ``condVar`` does.
+        """
+        found = {}
+        for block, covariances in zip(self.model.blocks, self._mode_covariances, strict=True):
+            for term, R, columns in zip(block.terms, block.R, block.slices, strict=True):
+                inverse = solve_triangular(R, np.eye(len(R)))
+                values = inverse @ covariances[:, columns, columns] @ inverse.T
+                rows = pd.MultiIndex.from_product([term.levels, term.names])
+                flat = values.reshape(-1, len(R))
+                found[term.key] = pd.DataFrame(flat, index=rows, columns=term.names)
+        return {term.key: found[term.key] for term in self.model.design.terms}
+
+    @cached_property
+    def _linear_predictor(self) -> np.ndarray:
+        eta = self.model.design.X @ self.params.to_numpy()
+        for block, modes in zip(self.model.blocks, self._modes, strict=True):
+            eta = eta + np.einsum("nq,nq->n", block.Z, modes[block.codes])
+        return eta
+
+    def _predict_linear(self, newdata: pd.DataFrame | None, random: bool) -> pd.Series:
+        """X beta, plus Z zeta if ``random``; a cluster the fit has not seen gets zeta = 0."""
+        from hlmtools.formula import cluster_labels, new_matrix
+
+        design = self.model.design
+        if newdata is None:
+            eta = self._linear_predictor if random else design.X @ self.params.to_numpy()
+            return pd.Series(eta, index=design.index)
+        eta = new_matrix(design.x_spec, newdata) @ self.params.to_numpy()
+        for term in design.terms if random else ():
+            rows = term.levels.get_indexer(pd.Index(cluster_labels(term.group, newdata)))
+            modes = self.random_effects[term.key].to_numpy()
+            zeta = np.where(rows[:, None] >= 0, modes[rows], 0.0)
+            eta = eta + np.einsum("nq,nq->n", new_matrix(term.spec, newdata), zeta)
+        return pd.Series(eta, index=newdata.index)
+
+    def conf_int(
+        self, method: str = "wald", level: float = 0.95, **options: Any
+    ) -> pd.DataFrame:
+        """Confidence intervals, columns ``lower`` and ``upper``.
+
+        Parameters
+        ----------
+        method
+            ``"wald"`` (fixed effects only), ``"profile"`` or ``"boot"``; the last two also give
+            standard deviations and correlations of the random effects and ``sigma``.
+        level
+            Confidence level.
+        options
+            For ``"boot"``: ``n_sim``, ``seed``, ``processes``, ``progress``;
+            see :func:`hlmtools.inference.bootstrap`.
+        """
+        from hlmtools import inference
+
+        if method == "wald":
+            return inference.wald_interval(self, level)
+        if method == "profile":
+            return inference.profile_interval(self, level, **options)
+        if method == "boot":
+            return inference.bootstrap_interval(self, level, **options)
+        raise ValueError(f"method {method!r} must be 'wald', 'profile' or 'boot'.")
+
+    def summary(self) -> str:
+        """A table of the fit, laid out as statsmodels does, variances and SDs named as such."""
+        rule = "=" * 78
+        lines = [f"{self._title:^78}", rule]
+        lines += [f"{left:<39}{right:>39}" for left, right in self._head()]
+        lines += ["-" * 78, *self._fixed_table(), "-" * 78, *self._random_table(), rule]
+        notes = [
+            text
+            for flag, text in (
+                (self.singular, "Singular fit: a variance is 0 or a correlation +-1."),
+                (not self.converged, "NOT CONVERGED: do not use these numbers."),
+            )
+            if flag
+        ]
+        return "\n".join([*lines, *notes])
+
+    def _head(self) -> list[tuple[str, str]]:
+        sizes = ", ".join(f"{key} {count}" for key, count in self.n_groups.items())
+        return [
+            (f"Formula: {self.formula}", ""),
+            (f"Method: {self._method}", f"{self._criterion_name}: {self.deviance:.4f}"),
+            (f"Observations: {self.nobs}", f"Log-likelihood: {self.llf:.4f}"),
+            (f"Clusters: {sizes}", f"AIC: {self.aic:.2f}  BIC: {self.bic:.2f}"),
+        ]
+
+    def _fixed_table(self) -> list[str]:
+        interval = self.conf_int()
+        p_values = 2.0 * ndtr(-np.abs(self.tvalues.to_numpy()))
+        lines = [f"{'Fixed effects':<28}{'coef':>10}{'std err':>9}{'z':>8}{'P>|z|':>7}"
+                 f"{'[0.025':>8}{'0.975]':>8}"]
+        for k, name in enumerate(self.params.index):
+            low, high = interval.iloc[k]
+            lines.append(
+                f"{name[:28]:<28}{self.params.iloc[k]:>10.4f}{self.bse.iloc[k]:>9.4f}"
+                f"{self.tvalues.iloc[k]:>8.3f}{p_values[k]:>7.3f}{low:>8.3f}{high:>8.3f}"
+            )
+        return lines
+
+    def _random_table(self) -> list[str]:
+        lines = [f"{'Random effects':<42}{'Variance':>12}{'Std. dev.':>12}{'Corr.':>12}"]
+        for key, psi in self.cov_re.items():
+            sd = self.sd_re[key].to_numpy()
+            for k, name in enumerate(psi.index):
+                scale = sd[k] * sd[:k]
+                corr = np.divide(psi.to_numpy()[k, :k], scale, out=np.zeros(k), where=scale > 0)
+                text = " ".join(f"{value:.3f}" for value in corr)
+                label = f"{key}: {name}"[:42]
+                lines.append(f"{label:<42}{sd[k] ** 2:>12.6g}{sd[k]:>12.6g}{text:>12}")
+        return lines
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LinearResult(MixedResult):
+    """A fitted linear mixed model, as :func:`hlmtools.lmer` returns it.
+
+    Examples
+    --------
+    >>> from hlmtools.linear import example_data, lmer
+    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", example_data("sleepstudy"))
+    >>> fit.params.round(3).to_dict()
+    {'Intercept': 251.405, 'Days': 10.467}
+    >>> fit.cov_re["Subject"].round(1).to_numpy().tolist(), round(fit.scale, 1)
+    ([[612.1, 9.6], [9.6, 35.1]], 654.9)
+    >>> print(fit.summary())  # doctest: +ELLIPSIS
+                           Linear mixed model (hlmtools.lmer)...
+    """
+
+    _n_scale = 1
+    _title = "Linear mixed model (hlmtools.lmer)"
+
+    @property
+    def reml(self) -> bool:
+        """True where the fit is by restricted maximum likelihood."""
+        return self.model.reml
+
+    @property
+    def _method(self) -> str:
+        return "REML" if self.reml else "ML"
+
+    @property
+    def _criterion_name(self) -> str:
+        return "REML criterion" if self.reml else "Deviance (-2 log-likelihood)"
+
+    @cached_property
+    def _lambdas(self) -> list[np.ndarray]:
+        return self.model.lambdas(self.optimum.theta)
+
+    @cached_property
+    def _end(self) -> Any:
+        """(Reduced, Criterion) at the optimum."""
+        return self.model.end(self.optimum.theta)
+
+    @cached_property
+    def scale(self) -> float:
+        """Residual variance sigma2, in squared units of y."""
+        size = self.model.n - self.model.p if self.reml else self.model.n
+        return self.model.y_scale**2 * self._end[1].rss / size
+
+    @cached_property
+    def params(self) -> pd.Series:
+        """Fixed effects."""
+        model = self.model
+        shift = solve_triangular(model.R, self._end[1].coef) if model.p else np.empty(0)
+        return pd.Series(model.beta_ols + model.y_scale * shift, index=list(model.design.x_names))
+
+    @cached_property
+    def _cov(self) -> np.ndarray:
+        """sigma2 (X'V^-1 X)^-1, Bates et al. 2015, eq. 54."""
+        if not self.model.p:
+            return np.empty((0, 0))
+        half = solve_triangular(self.model.R, self._end[1].M_inverse)
+        return self.scale * solve_triangular(self.model.R, half.T)
+
+    @cached_property
+    def _modes(self) -> list[np.ndarray]:
+        """zeta_j = Omega Z_j'V^-1(y - X beta), (J, q) a block; eq. 56 of the same paper."""
+        reduced, here = self._end
+        residual = self.model.y_scale * np.append(-here.coef, 1.0)
+        return [
+            (E @ residual) @ (lam @ lam.T)
+            for E, lam in zip(reduced.E, self._lambdas, strict=True)
+        ]
+
+    @cached_property
+    def _mode_covariances(self) -> list[np.ndarray]:
+        """sigma2 (Omega - Omega Z_j'V^-1 Z_j Omega), (J, q, q) a block."""
+        found = []
+        for P, lam in zip(self._end[0].P, self._lambdas, strict=True):
+            omega = lam @ lam.T
+            found.append(self.scale * (omega - omega @ P @ omega))
+        return found
+
+    @property
+    def fittedvalues(self) -> pd.Series:
+        """X beta + Z zeta, in units of y."""
+        return self.predict()
+
+    @property
+    def resid(self) -> pd.Series:
+        """y minus fitted values."""
+        return pd.Series(self.model.design.y, index=self.model.design.index) - self.predict()
+
+    def predict(self, newdata: pd.DataFrame | None = None, random: bool = True) -> pd.Series:
+        """Predict y.
+
+        Parameters
+        ----------
+        newdata
+            Rows to predict for; without it the rows of the fit.
+        random
+            Add the conditional modes of the row's clusters; a cluster the fit has not seen
+            gets the prediction of the average cluster.
+
+        Examples
+        --------
+        >>> from hlmtools.linear import example_data, lmer
+        >>> fit = lmer("Reaction ~ Days + (Days | Subject)", example_data("sleepstudy"))
+        >>> new = pd.DataFrame({"Days": [10, 10], "Subject": [308, -1]})
+        >>> fit.predict(new).round(2).tolist()
+        [450.33, 356.08]
+        """
+        return self._predict_linear(newdata, random)
+
+    def _random_table(self) -> list[str]:
+        sd = np.sqrt(self.scale)
+        return [*super()._random_table(), f"{'Residual':<42}{self.scale:>12.6g}{sd:>12.6g}"]
