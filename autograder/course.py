@@ -1,0 +1,218 @@
+"""The course as course.toml describes it: homeworks in order, late policy, limits of grading."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class CourseError(Exception):
+    """Something in the course is not as it has to be; the text is one sentence and its remedy."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one submission may use while it is graded."""
+
+    cell_seconds: float
+    ask_seconds: float
+    test_seconds: float
+    notebook_seconds: float
+    memory_mb: int
+    processes: int
+    disk_mb: int
+    output_kb: int
+
+
+@dataclass(frozen=True)
+class LatePolicy:
+    """Percent of the points possible that a begun day costs, after a grace period."""
+
+    percent_per_day: float
+    grace_minutes: float
+    maximum_days: int
+
+
+@dataclass(frozen=True)
+class Homework:
+    """One assignment: its id "hw1", the student's module and its dates (with time zone)."""
+
+    id: str
+    title: str
+    module: str
+    released: datetime
+    due: datetime
+    closes: datetime  # nothing is accepted after this
+    data: tuple[str, ...] = ()
+    published: tuple[str, ...] = ()
+
+    @property
+    def number(self) -> int:
+        """1 for hw1."""
+        return int(self.id.removeprefix("hw"))
+
+    @property
+    def folder(self) -> str:
+        """Name of its folder in assignments/ and solutions/."""
+        return f"{self.id}_{self.module}"
+
+
+@dataclass(frozen=True)
+class Course:
+    """Everything course.toml says, and the folder it stands in."""
+
+    title: str
+    timezone: str
+    homeworks: tuple[Homework, ...]
+    limits: Limits
+    late: LatePolicy
+    root: Path
+
+    def homework(self, hw: str) -> Homework:
+        """The homework of an id such as "hw1"."""
+        for homework in self.homeworks:
+            if homework.id == hw:
+                return homework
+        known = ", ".join(homework.id for homework in self.homeworks)
+        raise CourseError(f"There is no homework {hw!r}. Use one of: {known}.")
+
+    def before(self, hw: str) -> tuple[Homework, ...]:
+        """The homeworks that come before one."""
+        return self.homeworks[: self.homeworks.index(self.homework(hw))]
+
+
+def load(root: Path = ROOT) -> Course:
+    """Read course.toml.
+
+    Parameters
+    ----------
+    root
+        Folder that holds it.
+
+    Raises
+    ------
+    CourseError
+        Where the file is missing or an entry is missing, unknown or of the wrong kind.
+
+    Examples
+    --------
+    >>> load().homework("hw1").folder
+    'hw1_variance_components'
+    """
+    path = root / "course.toml"
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError:
+        raise CourseError(f"{path} cannot be read. Run this in the course's repository.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise CourseError(f"course.toml is not valid TOML: {error}.") from None
+    _know(table, {"title", "timezone", "late", "limits", "assignments"}, "course.toml")
+    zone = _zone(_text(table, "timezone", "course.toml"))
+    late = _record(LatePolicy, table, "late")
+    return Course(
+        title=_text(table, "title", "course.toml"),
+        timezone=zone.key,
+        homeworks=_homeworks(table, zone, late),
+        limits=_record(Limits, table, "limits"),
+        late=late,
+        root=root,
+    )
+
+
+def homework(hw: str, root: Path = ROOT) -> Homework:
+    """The homework of an id such as "hw1"; a `CourseError` names the known ones."""
+    return load(root).homework(hw)
+
+
+def _homeworks(table: Mapping[str, Any], zone: ZoneInfo, late: LatePolicy) -> tuple[Homework, ...]:
+    entries = table.get("assignments")
+    if not isinstance(entries, list) or not entries:
+        raise CourseError("course.toml lists no homework. Add one [[assignments]] entry each.")
+    homeworks = tuple(_homework(entry, zone, late) for entry in entries)
+    for kind in ("id", "module"):
+        names = [getattr(homework, kind) for homework in homeworks]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice:
+            raise CourseError(f"course.toml gives the {kind} {twice!r} twice. Each is used once.")
+    return homeworks
+
+
+def _homework(entry: Mapping[str, Any], zone: ZoneInfo, late: LatePolicy) -> Homework:
+    where = f"course.toml, assignment {entry.get('id', '?')}"
+    _know(entry, {"id", "title", "module", "released", "due", "data", "published"}, where)
+    hw, module = _text(entry, "id", where), _text(entry, "module", where)
+    if not re.fullmatch(r"hw[1-9]", hw):
+        raise CourseError(f"{where}: the id is {hw!r}; it has the form hw1 to hw9.")
+    if not module.isidentifier():
+        raise CourseError(f"{where}: the module is {module!r}; give the name of a Python module.")
+    released, due = _time(entry, "released", zone, where), _time(entry, "due", zone, where)
+    if due <= released:
+        raise CourseError(f"{where}: it is due before it is released. Mend one of the two times.")
+    return Homework(
+        id=hw,
+        title=_text(entry, "title", where),
+        module=module,
+        released=released,
+        due=due,
+        closes=due + timedelta(minutes=late.grace_minutes, days=late.maximum_days),
+        data=_texts(entry, "data", where),
+        published=_texts(entry, "published", where),
+    )
+
+
+def _record(kind: type, table: Mapping[str, Any], section: str) -> Any:
+    """A dataclass of non-negative numbers from one section of the file."""
+    entries, where = table.get(section), f"course.toml, [{section}]"
+    if not isinstance(entries, dict):
+        raise CourseError(f"course.toml has no section [{section}]. Add it.")
+    names = [field.name for field in fields(kind)]
+    _know(entries, set(names), where)
+    for name in names:
+        value = entries.get(name)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
+            raise CourseError(f"{where}: {name} is {value!r}; give a number of 0 or more.")
+    return kind(**entries)
+
+
+def _know(table: Mapping[str, Any], known: set[str], where: str) -> None:
+    unknown = sorted(set(table) - known)
+    if unknown:
+        allowed = ", ".join(sorted(known))
+        raise CourseError(f"{where}: {unknown[0]!r} is not known. Known are: {allowed}.")
+
+
+def _text(table: Mapping[str, Any], key: str, where: str) -> str:
+    value = table.get(key)
+    if not isinstance(value, str) or not value.strip():
+        raise CourseError(f"{where}: {key} is {value!r}; give a text.")
+    return value
+
+
+def _texts(table: Mapping[str, Any], key: str, where: str) -> tuple[str, ...]:
+    value = table.get(key, [])
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise CourseError(f"{where}: {key} is {value!r}; give a list of texts in quotes.")
+    return tuple(value)
+
+
+def _time(table: Mapping[str, Any], key: str, zone: ZoneInfo, where: str) -> datetime:
+    value = table.get(key)
+    if not isinstance(value, datetime) or value.tzinfo is not None:
+        raise CourseError(f"{where}: {key} is {value!r}; give a local time, 2027-02-05T23:59:00.")
+    return value.replace(tzinfo=zone)
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        remedy = "give a name such as America/Chicago"
+        raise CourseError(f"course.toml: the timezone {name!r} is not known; {remedy}.") from None

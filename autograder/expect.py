@@ -1,0 +1,272 @@
+"""What hidden tests call: comparisons with references and with the solved twin.
+
+A hidden test runs in the judge; what it compares came over the boundary as plain data.
+Where an answer is wrong, it is held against the known wrong computations (slips): a unique
+match earns the sentence that helps.  No message holds a number or an expected value.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import lru_cache
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from autograder import build, course, references
+from autograder.remote import RemoteError, RemoteHandle
+from autograder.slips import WrongFunction
+from hlmtools import check
+from hlmtools.check import SlipRecognised
+
+
+class Mismatch(AssertionError):
+    """An answer is not right; the text says which, never what would be."""
+
+
+@dataclass
+class Run:
+    """The homework that is being judged, and what the current test case noted."""
+
+    homework: course.Homework
+    followed: bool = field(default=False)
+
+
+_run: ContextVar[Run] = ContextVar("run")
+
+
+@contextmanager
+def judging(homework: course.Homework) -> Iterator[Run]:
+    """Tell the comparisons which homework a test belongs to; yields what they note."""
+    token = _run.set(Run(homework))
+    try:
+        yield _run.get()
+    finally:
+        _run.reset(token)
+
+
+def quantity(key: str, value: Any, follows: Callable[[], Any] | None = None) -> None:
+    """Compare one number with the reference of that name.
+
+    Parameters
+    ----------
+    key
+        Name in ``references/hwN.json``; its tolerance class stands there.
+    value
+        The student's number.
+    follows
+        Gives the number that is right for the student's own earlier answers
+        (follow-through); tried only where the reference is missed.
+
+    Raises
+    ------
+    SlipRecognised
+        Where the value is that of exactly one known wrong computation.
+    Mismatch
+        Where it is wrong in another way.
+    """
+    entry = _reference(key)
+    tolerance = references.tolerances()[entry["tolerance"]]
+    got = check.number(value, key)
+    right = [entry["value"], *(other["value"] for other in entry.get("also_right", []))]
+    if any(abs(got - each) <= tolerance.width(each) for each in right):
+        return
+    if follows is not None and _follows(got, follows, tolerance):
+        _run.get().followed = True
+        return
+    slips = [slip for slip in entry["slips"] if _near(got, slip["value"], tolerance)]
+    if len(slips) == 1:
+        raise SlipRecognised(slips[0])
+    raise Mismatch(f"{key} does not agree with the reference fit.")
+
+
+def close(value: Any, expected: Any, tolerance: str = "closed_form", name: str = "it") -> None:
+    """Compare a number or an array with what the test computed itself."""
+    got, want = _numbers(value, name), _numbers(expected, name)
+    if not _agree(got, want, references.tolerances()[tolerance]):
+        raise Mismatch(f"{name} is not right.")
+
+
+def frame(
+    value: Any,
+    expected: pd.DataFrame,
+    tolerance: str = "closed_form",
+    name: str = "the table",
+    columns: Sequence[str] | None = None,
+) -> None:
+    """Compare a DataFrame with the expected one: its index, and the numbers of some columns."""
+    columns = list(expected.columns) if columns is None else list(columns)
+    got = check.frame(value, name, columns=columns, rows=len(expected))
+    if [str(label) for label in got.index] != [str(label) for label in expected.index]:
+        raise Mismatch(f"{name} has the right number of rows, but not the right index.")
+    for column in columns:
+        close(got[column], expected[column], tolerance, f"column {column!r} of {name}")
+
+
+def agrees(
+    function_name: str,
+    function: Any,
+    *args: Any,
+    fields: Sequence[str] = (),
+    tolerance: str = "closed_form",
+    name: str = "other data",
+    **kwargs: Any,
+) -> None:
+    """Call the student's function and its solved twin on the same arguments, and compare.
+
+    Parameters
+    ----------
+    function_name, function
+        Name in the student module, and the student's function.
+    *args, **kwargs
+        What both are called with.
+    fields
+        Attributes to compare where a result object comes back.
+    tolerance
+        Tolerance class of tolerances.toml.
+    name
+        What the function is tried on, in words, for the message.
+
+    Raises
+    ------
+    SlipRecognised
+        Where the result is that of exactly one known wrong function on these arguments.
+    Mismatch
+        Where it is wrong in another way.
+    """
+    bound = references.tolerances()[tolerance]
+    want = _numbers(getattr(solved(), function_name)(*args, **kwargs), function_name, fields)
+    got = _numbers(function(*args, **kwargs), function_name, fields)
+    if _agree(got, want, bound):
+        return
+    slips = [
+        {"name": slip.name, "says": slip.says, "see": slip.see}
+        for slip in _wrong_functions(function_name)
+        if _same_wrong(slip.code.source, args, kwargs, fields, got, want, bound)
+    ]
+    if len(slips) == 1:
+        raise SlipRecognised(slips[0])
+    raise Mismatch(f"{function_name} does not give the right result on {name}.")
+
+
+def raises(error: type[Exception], function: Any, *args: Any, name: str, **kwargs: Any) -> None:
+    """Check that a function refuses bad input with the right kind of error."""
+    try:
+        function(*args, **kwargs)
+    except NotImplementedError:
+        raise
+    except error:
+        return
+    except RemoteError:
+        raise
+    except Exception as other:
+        kind = type(other).__name__
+        raise Mismatch(f"It should raise {error.__name__} for {name}; it raised {kind}.") from None
+    raise Mismatch(f"It should raise {error.__name__} for {name}; it returned a value.")
+
+
+def true(condition: bool, sentence: str) -> None:
+    """Check anything else; the sentence must not give the answer away."""
+    if not condition:
+        raise Mismatch(sentence)
+
+
+def solved() -> ModuleType:
+    """The solved twin of the student module."""
+    build.use_solved()
+    return importlib.import_module(f"hlmtools.{_run.get().homework.module}")
+
+
+# ------------------------------------------------------------------------------------- details
+
+
+def _reference(key: str) -> dict[str, Any]:
+    quantities = references.load(_run.get().homework.id)["quantities"]
+    if key not in quantities:
+        raise KeyError(f"the reference {key!r} does not exist; mend the test")
+    return quantities[key]
+
+
+def _near(value: float, wrong: float, tolerance: Any) -> bool:
+    return abs(value - wrong) <= tolerance.width(wrong)
+
+
+def _follows(got: float, follows: Callable[[], Any], tolerance: Any) -> bool:
+    """Right for the student's own earlier answers; where those are unusable, it is not."""
+    try:
+        expected = check.number(follows(), "the earlier answer")
+    except Exception:
+        return False
+    return abs(got - expected) <= tolerance.width(expected)
+
+
+def _numbers(value: Any, name: str, fields: Sequence[str] = ()) -> np.ndarray:
+    """A result as one flat array of numbers: the fields of an object, or the plain data."""
+    if fields:
+        return np.array([check.number(getattr(value, each), f"{name}.{each}") for each in fields])
+    if isinstance(value, RemoteHandle):
+        raise Mismatch(f"{name} gives a {value.type_name}; numbers were expected.")
+    if isinstance(value, pd.DataFrame):
+        value = value.sort_index(key=lambda index: index.map(str))
+        value = value[sorted(value.columns, key=str)]
+    if np.ndim(value) == 0:
+        return np.array([check.number(value, name)])
+    return check.array(value, name).ravel()
+
+
+def _agree(got: np.ndarray, want: np.ndarray, tolerance: Any) -> bool:
+    if got.shape != want.shape:
+        return False
+    widths = np.array([tolerance.width(float(each)) for each in want])
+    return bool((np.abs(got - want) <= widths).all())
+
+
+def _wrong_functions(function_name: str) -> list[Any]:
+    """Slips of this homework that are wrong functions of this name, each once."""
+    found = {
+        slip.name: slip
+        for each in slips_of(_run.get().homework.id).QUANTITIES
+        for slip in each.slips
+        if isinstance(slip.code, WrongFunction) and slip.code.function == function_name
+    }
+    return list(found.values())
+
+
+def _same_wrong(
+    source: Callable,
+    args: tuple,
+    kwargs: dict[str, Any],
+    fields: Sequence[str],
+    got: np.ndarray,
+    want: np.ndarray,
+    tolerance: Any,
+) -> bool:
+    """True where the wrong function gives what the student's gives, and that is not right."""
+    try:
+        wrong = _numbers(source(*args, **kwargs), "slip", fields)
+    except Exception:
+        return False
+    return _agree(got, wrong, tolerance) and not _agree(wrong, want, tolerance)
+
+
+@lru_cache
+def slips_of(hw: str) -> ModuleType:
+    """The module solutions/hwN_*/slips.py of a homework."""
+    homework = course.homework(hw)
+    build.use_solved()
+    path = course.ROOT / "solutions" / homework.folder / "slips.py"
+    spec = importlib.util.spec_from_file_location(f"slips_{hw}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module

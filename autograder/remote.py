@@ -1,0 +1,431 @@
+"""The judge's end of the boundary: a sandboxed kernel, and the remote values that tests see.
+
+`Kernel` runs cells through nbclient and asks questions whose answers are plain data.
+`Environment` is what a test gets for the notebook's globals: names of the student module give
+its functions, whatever the notebook rebinds; other names give the notebook's values.
+What is not plain data stays in the sandbox behind a `RemoteHandle`.
+Every wait here has a bound, and nothing that arrives is unpickled, evaluated or believed.
+"""
+
+from __future__ import annotations
+
+import builtins
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from queue import Empty
+from threading import Event, Thread
+from typing import Any, NoReturn
+
+import psutil
+import zmq
+import zmq.asyncio
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.utils import run_sync
+from nbclient import NotebookClient
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
+
+from autograder import wire
+from autograder.course import Limits
+
+START_SECONDS = 60
+INTERRUPT_SECONDS = 3
+MAX_MESSAGE_BYTES = wire.MAX_BYTES + 2**20
+WATCH_SECONDS = 0.2
+
+CROSSING_ERRORS = frozenset(
+    "ArithmeticError AssertionError AttributeError EOFError FileNotFoundError FloatingPointError "
+    "ImportError IndentationError IndexError KeyError LookupError MemoryError ModuleNotFoundError "
+    "NameError NotImplementedError OSError OverflowError PermissionError RecursionError "
+    "RuntimeError StopIteration SyntaxError TypeError UnboundLocalError UnicodeDecodeError "
+    "ValueError ZeroDivisionError".split()
+)
+"""Builtin exceptions that cross by name; every other one arrives as `RemoteError`."""
+
+
+class RemoteError(Exception):
+    """Code of the submission raised something, or a remote value was used as if it were here."""
+
+
+class TimeOver(RemoteError):
+    """An answer took longer than its limit."""
+
+
+class KernelLost(RemoteError):
+    """The kernel died or does not answer any more; it has to be replaced."""
+
+
+def is_remote(error: BaseException) -> bool:
+    """True where an exception was raised by code of the submission."""
+    return isinstance(error, RemoteError) or getattr(error, "_from_sandbox", False)
+
+
+# ---------------------------------------------------------------------------------- the kernel
+
+
+class Kernel:
+    """One running kernel in a sandbox.
+
+    Parameters
+    ----------
+    spec
+        How to start it (`sandbox.kernel_spec`).
+    sockets
+        Folder for the connection file and the sockets; its path must be short.
+    notebook
+        The notebook whose cells will run.
+    limits
+        Bounds from course.toml.
+    """
+
+    def __init__(self, spec: KernelSpec, sockets: Path, notebook: NotebookNode, limits: Limits):
+        self.limits = limits
+        self.lost: str | None = None
+        self.output_while_answering: list[str] = []
+        self._ends = math.inf
+        self._manager = AsyncKernelManager(
+            kernel_spec_manager=_OneSpec(spec),
+            connection_file=str(sockets / "kernel.json"),
+            transport="ipc",
+            ip=str(sockets / "k"),
+        )
+        self._client = _BoundedClient(
+            notebook,
+            km=self._manager,
+            allow_errors=True,
+            timeout=limits.cell_seconds,
+            output_bytes=limits.output_kb * 1024,
+        )
+        self._start()
+
+    def _start(self) -> None:
+        try:
+            self._client.start_new_kernel()
+            channel = self._manager.client(context=_bounded_context())
+            channel.allow_stdin = False
+            self._client.kc = channel
+            self._watch = _MemoryWatch(self._pid(), self.limits.memory_mb * 2**20, self._too_large)
+            channel.start_channels()
+            run_sync(channel.wait_for_ready)(timeout=START_SECONDS)
+        except Exception as error:
+            self.close()
+            raise KernelLost(f"the kernel did not start ({type(error).__name__})") from None
+
+    def run_cell(self, index: int) -> bool:
+        """Run one cell; False where it raised.
+
+        Raises
+        ------
+        TimeOver
+            Where it was interrupted at its limit.
+        KernelLost
+            Where the kernel has to be replaced.
+        """
+        cell = self._client.nb.cells[index]
+        try:
+            self._client.execute_cell(cell, index, store_history=True)
+        except CellTimeoutError:
+            self._interrupt()
+            raise TimeOver(f"it ran longer than {self.limits.cell_seconds} s") from None
+        except DeadKernelError:
+            self._give_up("it ended the kernel")
+        except Exception as error:
+            self._give_up(f"its messages could not be read ({type(error).__name__})")
+        return not any(output.get("output_type") == "error" for output in cell.outputs)
+
+    def run_code(self, source: str) -> None:
+        """Run code that is no cell of the notebook, as `verify` does to plant a slip."""
+        cells = self._client.nb.cells
+        cells.append(NotebookNode(cell_type="code", source=source, metadata={}, outputs=[]))
+        try:
+            if not self.run_cell(len(cells) - 1):
+                raise RemoteError(f"this code raised: {source}")
+        finally:
+            del cells[-1]
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """All questions asked inside this block share so many seconds."""
+        self._ends = time.monotonic() + seconds
+        try:
+            yield
+        finally:
+            self._ends = math.inf
+
+    def ask(self, question: str, *parts: Any) -> Any:
+        """Value of an answer, or the exception that the submission raised."""
+        if self.lost:
+            raise KernelLost(self.lost)
+        seconds = min(self._ends - time.monotonic(), self.limits.ask_seconds)
+        if seconds <= 0:
+            raise TimeOver("the check took longer than its limit")
+        request = wire.pack([question, *[_sent(part) for part in parts]])
+        reply = run_sync(self._exchange)(request, seconds)
+        if reply is None:
+            self._interrupt()
+            raise TimeOver(f"it took longer than {seconds:.0f} s")
+        return self._answer(reply)
+
+    def close(self) -> None:
+        """End the kernel and every process of it."""
+        with suppress(AttributeError):
+            self._watch.stop()
+        with suppress(Exception):
+            if self._client.kc is not None:
+                self._client.kc.stop_channels()
+        with suppress(Exception):
+            run_sync(self._manager.shutdown_kernel)(now=True)
+        with suppress(Exception):
+            self._manager.cleanup_connection_file()
+
+    async def _exchange(self, request: bytes, seconds: float) -> dict[str, Any] | None:
+        channel = self._client.kc
+        message = channel.session.msg("hlm_ask", {})
+        channel.session.send(channel.shell_channel.socket, message, buffers=[request])
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            reply = await self._next_reply(min(left, 0.5))
+            if reply and reply["parent_header"].get("msg_id") == message["header"]["msg_id"]:
+                return reply
+        return None
+
+    async def _next_reply(self, seconds: float) -> dict[str, Any] | None:
+        try:
+            return await self._client.kc.shell_channel.get_msg(timeout=seconds)
+        except Empty:
+            if self.lost or not await self._manager.is_alive():
+                self._give_up("it ended the kernel")
+        except Exception as error:
+            self._give_up(f"its messages could not be read ({type(error).__name__})")
+        return None
+
+    def _answer(self, reply: dict[str, Any]) -> Any:
+        head, buffers = reply.get("content"), reply.get("buffers") or [b""]
+        if not isinstance(head, dict):
+            raise RemoteError("the answer is malformed")
+        self._keep_output(head.get("output"))
+        if head.get("ok") is not True:
+            _raise_crossing(head)
+        try:
+            return wire.unpack(bytes(buffers[0]), lambda handle: RemoteHandle(self, handle))
+        except wire.WireError as error:
+            raise RemoteError(f"the answer cannot be read: {error}") from None
+
+    def _keep_output(self, text: Any) -> None:
+        if isinstance(text, str) and text and len(self.output_while_answering) < 20:
+            self.output_while_answering.append(text[:500])
+
+    def _interrupt(self) -> None:
+        """Interrupt what runs; where the kernel does not come back, give it up."""
+        with suppress(Exception):
+            run_sync(self._manager.interrupt_kernel)()
+        request = wire.pack(["has", "_"])
+        with suppress(KernelLost):
+            if run_sync(self._exchange)(request, INTERRUPT_SECONDS) is not None:
+                return
+        self._give_up("it could not be interrupted")
+
+    def _give_up(self, reason: str) -> NoReturn:
+        self.lost = self.lost or reason
+        raise KernelLost(self.lost) from None
+
+    def _too_large(self) -> None:
+        self.lost = f"it used more than {self.limits.memory_mb} MB of memory"
+        with suppress(Exception):
+            psutil.Process(self._pid()).kill()
+
+    def _pid(self) -> int:
+        return self._manager.provisioner.pid
+
+
+class _OneSpec(KernelSpecManager):
+    """Knows the one kernel specification it was made for."""
+
+    def __init__(self, spec: KernelSpec):
+        super().__init__()
+        self._spec = spec
+
+    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+        return self._spec
+
+
+class _BoundedClient(NotebookClient):
+    """nbclient that keeps at most so many bytes of a cell's output."""
+
+    def __init__(self, *args: Any, output_bytes: int, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self._output_bytes = output_bytes
+        self._seen: dict[int, int] = {}
+
+    def output(self, outs: list, msg: dict, display_id: str | None, cell_index: int) -> Any:
+        before = self._seen.get(cell_index, 0)
+        now = self._seen[cell_index] = before + _size(msg["content"])
+        if now <= self._output_bytes:
+            return super().output(outs, msg, display_id, cell_index)
+        if before <= self._output_bytes:
+            text = f"\n[output cut at {self._output_bytes // 1024} kB]\n"
+            cut = NotebookNode(output_type="stream", name="stderr", text=text)
+            outs.append(cut)
+        return None
+
+    def handle_comm_msg(self, outs: list, msg: dict, cell_index: int) -> None:
+        """Widgets are not kept."""
+
+
+def _size(content: Any) -> int:
+    if isinstance(content, dict):
+        return sum(len(str(key)) + _size(value) for key, value in content.items())
+    if isinstance(content, list):
+        return sum(map(_size, content))
+    return len(content) if isinstance(content, (str, bytes)) else 8
+
+
+class _MemoryWatch:
+    """Ends a process tree whose resident memory goes beyond a bound."""
+
+    def __init__(self, pid: int, bound: int, too_large: Callable[[], None]):
+        self._pid, self._bound, self._too_large = pid, bound, too_large
+        self._stopped = Event()
+        Thread(target=self._watch, daemon=True).start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def _watch(self) -> None:
+        while not self._stopped.wait(WATCH_SECONDS):
+            try:
+                resident = _resident_bytes(self._pid)
+            except psutil.NoSuchProcess:
+                return
+            if resident > self._bound:
+                self._too_large()
+                return
+
+
+def _resident_bytes(pid: int) -> int:
+    total = 0
+    for process in psutil.Process(pid).children(recursive=True):
+        with suppress(psutil.Error):
+            total += process.memory_info().rss
+    return total
+
+
+def _bounded_context() -> zmq.asyncio.Context:
+    """Sockets that drop a connection rather than take in a giant message, and never reconnect."""
+    context = zmq.asyncio.Context()
+    context.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES)
+    context.setsockopt(zmq.RCVHWM, 200)
+    context.setsockopt(zmq.LINGER, 0)
+    return context
+
+
+def _raise_crossing(head: dict[str, Any]) -> NoReturn:
+    """Raise what the submission raised: an allow-listed builtin by name, else a RemoteError."""
+    name, text = head.get("error"), str(head.get("message", ""))[:2000]
+    if name not in CROSSING_ERRORS:
+        raise RemoteError(f"{str(head.get('type', 'an error'))[:80]}: {text}")
+    error = RemoteError(text) if name == "AssertionError" else _builtin_error(name, text)
+    error._from_sandbox = True  # type: ignore[attr-defined]
+    raise error
+
+
+def _builtin_error(name: Any, text: str) -> Exception:
+    kind = getattr(builtins, name)
+    return kind("utf-8", b"", 0, 1, text) if kind is UnicodeDecodeError else kind(text)
+
+
+# ------------------------------------------------------------------------------- remote values
+
+
+class RemoteHandle:
+    """An object that stays in the sandbox: it can be called, indexed, asked for an attribute,
+    and passed back as an argument; used as a value, it raises."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, kernel: Kernel, handle: wire.Handle):
+        self._kernel, self._handle = kernel, handle
+
+    @property
+    def type_name(self) -> str:
+        """What the sandbox says the object is; for messages only."""
+        return self._handle.type_name
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._kernel_ask("call", self, args, kwargs)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._kernel_ask("item", self, key)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self._kernel_ask("attribute", self, name)
+
+    def __repr__(self) -> str:
+        return f"<a {self.type_name} in the sandbox>"
+
+    def _kernel_ask(self, question: str, *parts: Any) -> Any:
+        return self._kernel.ask(question, *parts)
+
+
+def _refused(name: str) -> Callable:
+    def refuse(self: RemoteHandle, *args: Any) -> NoReturn:
+        raise RemoteError(f"a {self.type_name} was given where plain data is needed")
+
+    refuse.__name__ = name
+    return refuse
+
+
+for _name in (
+    "bool eq ne lt le gt ge iter len contains float int index complex round abs neg pos add radd "
+    "sub rsub mul rmul truediv rtruediv floordiv rfloordiv mod rmod pow rpow matmul rmatmul and or "
+    "xor invert array array_ufunc array_function enter exit setitem delitem format"
+).split():
+    setattr(RemoteHandle, f"__{_name}__", _refused(f"__{_name}__"))
+
+
+def _sent(part: Any) -> Any:
+    """A question's part with handles in the wire's form, wherever they stand."""
+    if isinstance(part, RemoteHandle):
+        return part._handle
+    if type(part) in (list, tuple):
+        return type(part)(_sent(item) for item in part)
+    if type(part) is dict:
+        return {key: _sent(item) for key, item in part.items()}
+    return part
+
+
+class Environment:
+    """What otter's test cases take for the notebook's globals.
+
+    Parameters
+    ----------
+    kernel
+        Where the notebook ran.
+    functions
+        Names that mean functions of the student module.
+    """
+
+    def __init__(self, kernel: Kernel, functions: frozenset[str]):
+        self._kernel, self._functions = kernel, functions
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """A function of the student module, or a value of the notebook."""
+        if name in self._functions:
+            return self._kernel.ask("function", name)
+        return self._kernel.ask("value", name) if name in self else default
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self:
+            raise KeyError(name)
+        return self.get(name)
+
+    def __contains__(self, name: str) -> bool:
+        if name in self._functions:
+            return True
+        return self._kernel.ask("has", name) is True

@@ -1,0 +1,209 @@
+"""The untrusted side: an IPython kernel that also answers the judge's questions with data.
+
+The judge starts this file by its path, with `wire.py` beside it, inside the sandbox.
+It bounds itself, gives up its rights, and only then meets code of a submission.
+After the first cell has run, nothing in this process can be believed: the judge treats every
+byte that comes from here as the submission's own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import builtins
+import contextlib
+import importlib
+import importlib.util
+import io
+import json
+import os
+import resource
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+MAX_HANDLES = 10_000
+MAX_TEXT = 2_000
+MAX_OUTPUT = 4_000
+
+
+def main() -> None:
+    """Bound the process, then serve the kernel until the judge ends it."""
+    options = _options()
+    os.chdir(options["folder"])
+    sys.path.insert(0, options["folder"])
+    _give_up_rights(options["uid"])
+    _bound(options["limits"])
+    sys.modules["otter"] = _inert_otter()
+    sys.argv = sys.argv[:1]
+    from ipykernel.kernelapp import IPKernelApp
+
+    IPKernelApp.launch_instance(
+        argv=["-f", options["connection_file"], "--HistoryManager.enabled=False", "--no-secure"],
+        kernel_class=_answering_kernel(options["module"]),
+    )
+
+
+def _options() -> dict[str, Any]:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("options", help="JSON: connection_file, folder, module, uid, limits")
+    return json.loads(parser.parse_args().options)
+
+
+def _give_up_rights(uid: int | None) -> None:
+    """Become a user of its own for good, where the sandbox was started by root."""
+    if uid is not None:
+        os.setgroups([])
+        os.setresgid(uid, uid, uid)
+        os.setresuid(uid, uid, uid)
+
+
+def _bound(limits: dict[str, int | None]) -> None:
+    """Limits that every process of the submission inherits and none can raise."""
+    bounds = {
+        resource.RLIMIT_DATA: limits["memory_bytes"],
+        resource.RLIMIT_NPROC: limits["processes"],
+        resource.RLIMIT_FSIZE: limits["disk_bytes"],
+        resource.RLIMIT_CPU: limits["cpu_seconds"],
+        resource.RLIMIT_NOFILE: 512,
+        resource.RLIMIT_CORE: 0,
+    }
+    for kind, bound in bounds.items():
+        if bound is None:
+            continue
+        _, hard = resource.getrlimit(kind)
+        bound = bound if hard == resource.RLIM_INFINITY else min(bound, hard)
+        resource.setrlimit(kind, (bound, bound))
+
+
+def _inert_otter() -> types.ModuleType:
+    """A stand-in whose checks and exports cost nothing and change nothing."""
+
+    class Notebook:
+        def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+
+        def check(self, *args: Any, **kwargs: Any) -> None: ...
+
+        def check_all(self, *args: Any, **kwargs: Any) -> None: ...
+
+        def export(self, *args: Any, **kwargs: Any) -> None: ...
+
+        def to_pdf(self, *args: Any, **kwargs: Any) -> None: ...
+
+    module = types.ModuleType("otter")
+    module.__dict__["Notebook"] = Notebook
+    return module
+
+
+# ------------------------------------------------------------------------------- the answers
+
+
+class Answers:
+    """Looks up, calls and opens objects of the submission, and packs what comes out.
+
+    Parameters
+    ----------
+    namespace
+        The notebook's globals.
+    module
+        Dotted name of the student module.
+    wire
+        The module `wire`.
+    """
+
+    def __init__(self, namespace: dict[str, Any], module: str, wire: Any) -> None:
+        self.namespace, self.module, self.wire = namespace, module, wire
+        self.kept: dict[int, Any] = {}
+
+    def answer(self, request: bytes) -> tuple[dict[str, Any], bytes]:
+        """Serve one packed question: what happened, and the packed value."""
+        output = io.StringIO()
+        head: dict[str, Any] = {"ok": True}
+        data = b""
+        try:
+            with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+                question, *parts = self.wire.unpack(request, self.kept_object)
+                data = self.wire.pack(getattr(self, f"ask_{question}")(*parts), self.keep)
+        except BaseException as error:
+            head = {"ok": False, **_described(error)}
+        head["output"] = output.getvalue()[:MAX_OUTPUT]
+        return head, data
+
+    def ask_has(self, name: str) -> bool:
+        return name in self.namespace
+
+    def ask_value(self, name: str) -> Any:
+        return self.namespace[name]
+
+    def ask_function(self, name: str) -> Any:
+        return getattr(importlib.import_module(self.module), name)
+
+    def ask_call(self, function: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
+        return function(*args, **kwargs)
+
+    def ask_attribute(self, owner: Any, name: str) -> Any:
+        return getattr(owner, name)
+
+    def ask_item(self, owner: Any, key: Any) -> Any:
+        return owner[key]
+
+    def keep(self, value: Any) -> Any:
+        if len(self.kept) >= MAX_HANDLES:
+            raise RuntimeError(f"more than {MAX_HANDLES} objects were kept")
+        number = len(self.kept) + 1
+        self.kept[number] = value
+        return self.wire.Handle(number, type(value).__name__)
+
+    def kept_object(self, handle: Any) -> Any:
+        return self.kept[handle.number]
+
+
+def _described(error: BaseException) -> dict[str, str]:
+    """Name of a builtin exception, or RemoteError, and a bounded text."""
+    kind = type(error)
+    name = kind.__name__ if vars(builtins).get(kind.__name__) is kind else "RemoteError"
+    try:
+        text = str(error)
+    except BaseException:
+        text = ""
+    return {"error": name, "type": kind.__name__[:80], "message": text[:MAX_TEXT]}
+
+
+def _answering_kernel(module: str) -> type:
+    """IPython's kernel with one more message: ``hlm_ask`` with packed bytes in its buffer."""
+    wire = _lone_module("wire")
+    from ipykernel.ipkernel import IPythonKernel
+
+    from hlmtools import results
+
+    kinds = {name: kind for name, kind in vars(results).items() if isinstance(kind, type)}
+    wire.RESULT_MAKERS.update(
+        {name: kind for name, kind in kinds.items() if kind.__module__ == results.__name__}
+    )
+
+    class AnsweringKernel(IPythonKernel):
+        def __init__(self, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.answers = Answers(self.shell.user_ns, module, wire)
+            self.shell_handlers["hlm_ask"] = self.hlm_ask
+
+        def hlm_ask(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
+            head, data = self.answers.answer(bytes(parent["buffers"][0]))
+            self.session.send(stream, "hlm_reply", head, parent, ident=ident, buffers=[data])
+
+    return AnsweringKernel
+
+
+def _lone_module(name: str) -> Any:
+    """Load the file that stands beside this one, whatever package it belongs to."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+if __name__ == "__main__":
+    main()
