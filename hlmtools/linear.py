@@ -423,7 +423,7 @@ def criterion(reduced: Reduced, n: int, reml: bool, sigma2: float | None = None)
     H = reduced.H
     p = len(H) - 1
     lower = np.linalg.cholesky(H)
-    inverse = linalg.solve_triangular(lower[:p, :p], np.eye(p), lower=True, check_finite=False)
+    inverse = np.linalg.inv(lower[:p, :p])
     M_inverse = inverse.T @ inverse
     coef = inverse.T @ lower[p, :p]
     rss = float(lower[p, p] ** 2)
@@ -613,8 +613,8 @@ class _Search:
             return np.inf, np.zeros_like(theta)
 
     def quasi_newton(self, theta: np.ndarray) -> np.ndarray:
-        """L-BFGS until the deviance moves by less than 1e-9 of itself."""
-        options = {"ftol": 1e-9, "gtol": 1e-6, "maxiter": 500}
+        """L-BFGS until the deviance moves by less than 1e-8 of itself; Newton does the rest."""
+        options = {"ftol": 1e-8, "gtol": 1e-6, "maxiter": 500}
         found = optimize.minimize(self, theta, jac=True, method="L-BFGS-B", options=options)
         return found.x
 
