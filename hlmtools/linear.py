@@ -513,12 +513,42 @@ class LinearModel:
         reduced = eliminate(self.products, unpack(theta, self.blocks))
         return reduced, criterion(reduced, self.n, self.reml)
 
+    def deviance_without_random(self) -> float:
+        """Deviance with every random effect at zero variance, of the same fixed part."""
+        theta = np.zeros(sum(len(block.rows) for block in self.blocks))
+        return self.deviance(theta)[0]
+
+    def simulator(self, fit: LinearResult) -> Simulator:
+        """A picklable function that simulates from a fit of this model and refits."""
+        return Simulator(self, fit.predict(random=False).to_numpy(), fit._lambdas, fit.scale)
+
     def deviance(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
         """Deviance and its derivative by theta: ``2 G Lambda`` in the free entries."""
         lambdas = unpack(theta, self.blocks)
         here = criterion(eliminate(self.products, lambdas), self.n, self.reml)
         slopes = [2.0 * G @ lam for G, lam in zip(here.G, lambdas, strict=True)]
         return here.deviance + self.constant, pack(slopes, self.blocks)
+
+
+class Simulator:
+    """Draws responses ``X beta + Z zeta + eps`` of a fit, and fits the model to each."""
+
+    def __init__(self, model: LinearModel, mean: np.ndarray, lambdas: Any, scale: float) -> None:
+        terms = tuple(replace(term, spec=None) for term in model.design.terms)
+        self.design = replace(model.design, x_spec=None, terms=terms)
+        self.reml, self.mean, self.lambdas, self.scale = model.reml, mean, lambdas, scale
+
+    def draw(self, rng: np.random.Generator) -> np.ndarray:
+        """One response vector."""
+        y = self.mean + np.sqrt(self.scale) * rng.standard_normal(len(self.mean))
+        for block, lam in zip(make_blocks(self.design.terms), self.lambdas, strict=True):
+            u = rng.standard_normal((len(block.levels), block.q))
+            y += np.sqrt(self.scale) * np.einsum("nq,nq->n", block.Z, (u @ lam.T)[block.codes])
+        return y
+
+    def __call__(self, rng: np.random.Generator) -> LinearResult:
+        model = LinearModel.of(replace(self.design, y=self.draw(rng)), self.reml)
+        return LinearResult(model, minimise(model.deviance, model.start(), model.blocks))
 
 
 def pack(lambdas: Sequence[np.ndarray], blocks: Sequence[Block]) -> np.ndarray:
