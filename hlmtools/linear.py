@@ -259,12 +259,14 @@ def thin(B: sparse.csr_matrix) -> Any:
 @dataclass(frozen=True, eq=False)
 class Reduced:
     """Products weighted by V^-1: log|V|, H = W'V^-1 W, and by block and cluster
-    P = Z_j'V^-1 Z_j (J, q, q) and E = Z_j'V^-1 W (J, q, w)."""
+    P = Z_j'V^-1 Z_j (J, q, q) and E = Z_j'V^-1 W (J, q, w). With several blocks ``rest`` keeps
+    Z1'V1^-1 Zr, Zr'V1^-1 Zr and the T of :func:`inner`."""
 
     logdet: float
     H: np.ndarray
     P: tuple[np.ndarray, ...]
     E: tuple[np.ndarray, ...]
+    rest: tuple[Any, np.ndarray, np.ndarray] | None = None
 
 
 def eliminate(products: Products, lambdas: Sequence[np.ndarray]) -> Reduced:
@@ -302,16 +304,16 @@ def _eliminate_rest(
     assert D is not None and Ur is not None
     J, q, w = products.U.shape
     omega = lambdas[0] @ lambdas[0].T
-    E = one.E[0].reshape(J * q, w)
+    E1 = one.E[0].reshape(J * q, w)
     KB = block_diagonal(np.linalg.inv(A)) @ B  # Z1'V1^-1 Zr, (J q, Q)
     OB = block_diagonal(np.broadcast_to(omega, (J, q, q))) @ B
     D = D - dense(OB.T @ KB)  # Zr'V1^-1 Zr, (Q, Q)
-    Ur = Ur - OB.T @ E  # Zr'V1^-1 W
+    Ur = Ur - OB.T @ E1  # Zr'V1^-1 W
     T, logdet = inner(D, lambdas[1:], products.clusters)
     TU = T @ Ur
     H = one.H - Ur.T @ TU
     P_first = one.P[0] - diagonal_blocks(KB, T, J, q)
-    E_first = (E - KB @ TU).reshape(J, q, w)
+    E_first = (E1 - KB @ TU).reshape(J, q, w)
     P_rest, E_rest = [], []
     DT, ED = D @ T, Ur - D @ TU
     start = 0
@@ -322,7 +324,8 @@ def _eliminate_rest(
         P_rest.append(own - DTD)
         E_rest.append(ED[rows].reshape(*shape, w))
         start = rows.stop
-    return Reduced(one.logdet + logdet, H, (P_first, *P_rest), (E_first, *E_rest))
+    P, E = (P_first, *P_rest), (E_first, *E_rest)
+    return Reduced(one.logdet + logdet, H, P, E, rest=(KB, D, T))
 
 
 def inner(
@@ -594,7 +597,13 @@ class Optimum:
     evaluations: int
 
 
-def minimise(function: Any, start: np.ndarray, blocks: Sequence[Block]) -> Optimum:
+def minimise(
+    function: Any,
+    start: np.ndarray,
+    blocks: Sequence[Block],
+    hessian: np.ndarray | None = None,
+    exact_hessian: bool = False,
+) -> Optimum:
     """Minimise a deviance over theta (and whatever parameters follow it in the vector).
 
     The deviance depends on Lambda through Lambda Lambda' alone, so it is even in every column of
@@ -602,6 +611,19 @@ def minimise(function: Any, start: np.ndarray, blocks: Sequence[Block]) -> Optim
     An optimiser with that bound can stick there; this one searches without it (L-BFGS), reflects
     the result into ``diag(Lambda) >= 0``, polishes it by Newton's method, sets what is zero to
     exactly zero, and leaves a boundary point again where the deviance curves downwards.
+
+    Parameters
+    ----------
+    function
+        Gives value and gradient.
+    start
+        First parameters.
+    blocks
+        Where Lambda's free entries stand.
+    hessian
+        Second derivatives known at a start near the optimum: L-BFGS is left out then.
+    exact_hessian
+        Take the second derivatives anew at the end (for standard errors).
 
     Examples
     --------
@@ -615,14 +637,17 @@ def minimise(function: Any, start: np.ndarray, blocks: Sequence[Block]) -> Optim
     search = _Search(function)
     theta = start
     for _ in range(5):
-        theta = _reflect(search.quasi_newton(theta), blocks)
-        theta, hessian = search.polish(theta)
+        if hessian is None:
+            theta = _reflect(search.quasi_newton(theta), blocks)
+            hessian = search.hessian(theta)
+        theta, hessian = search.polish(theta, hessian)
         theta, singular = _to_boundary(search, theta, blocks)
-        hessian = search.hessian(theta) if singular else hessian
+        if singular or exact_hessian:
+            hessian = search.hessian(theta)
         values, vectors = np.linalg.eigh(hessian)
         if values[0] > -1e-4 * max(abs(values[-1]), 1.0):
             break
-        theta = theta + 0.1 * vectors[:, 0]
+        theta, hessian = theta + 0.1 * vectors[:, 0], None
     deviance, gradient = search(theta)
     decrement = float(gradient @ _newton_step(hessian, gradient)) / -2.0
     converged = bool(decrement < 1e-6 and np.isfinite(deviance))
@@ -652,11 +677,13 @@ class _Search:
         """Second derivatives by central differences of the gradient."""
         return jacobian(lambda t: self(t)[1], theta)
 
-    def polish(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Newton's method until the next step would take less than 1e-12 off the deviance."""
-        hessian = self.hessian(theta)
+    def polish(self, theta: np.ndarray, hessian: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Newton's method until the next step would take less than 1e-12 off the deviance.
+
+        The second derivatives are kept up to date by the BFGS formula.
+        """
         value, gradient = self(theta)
-        for k in range(20):
+        for _ in range(30):
             step = _newton_step(hessian, gradient)
             if -gradient @ step < 1e-12:
                 break
@@ -664,10 +691,18 @@ class _Search:
             while new_value > value + 1e-9 * abs(value) and np.abs(step).max() > 1e-9:
                 step = step / 4.0
                 new_value, new_gradient = self(theta + step)
+            hessian = _bfgs_update(hessian, step, new_gradient - gradient)
             theta, value, gradient = theta + step, new_value, new_gradient
-            if k % 4 == 3:
-                hessian = self.hessian(theta)
         return theta, hessian
+
+
+def _bfgs_update(hessian: np.ndarray, step: np.ndarray, change: np.ndarray) -> np.ndarray:
+    """Make H step = change, for a positive curvature along the step."""
+    along = hessian @ step
+    curvature, known = step @ change, step @ along
+    if min(curvature, known) <= 1e-10 * np.linalg.norm(step) ** 2:
+        return hessian
+    return hessian + np.outer(change, change) / curvature - np.outer(along, along) / known
 
 
 def jacobian(function: Any, x: np.ndarray, step: float = 1e-4) -> np.ndarray:

@@ -434,3 +434,166 @@ class LinearResult(MixedResult):
     def _random_table(self) -> list[str]:
         sd = np.sqrt(self.scale)
         return [*super()._random_table(), f"{'Residual':<42}{self.scale:>12.6g}{sd:>12.6g}"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class GeneralizedResult(MixedResult):
+    """A fitted logistic or Poisson mixed model, as :func:`hlmtools.glmer` returns it.
+
+    Examples
+    --------
+    >>> from hlmtools.generalized import glmer
+    >>> from hlmtools.linear import example_data
+    >>> data = example_data("ohio")
+    >>> fit = glmer("resp ~ age*smoke + (1 | id)", data, n_agq=51)
+    >>> fit.params.round(3).to_dict()
+    {'Intercept': -3.128, 'age': -0.216, 'smoke': 0.462, 'age:smoke': 0.105}
+    >>> round(fit.icc_latent(), 3), round(fit.mor(), 2)
+    (0.588, 7.9)
+    """
+
+    _n_scale = 0
+    _criterion_name = "Deviance (-2 log-likelihood)"
+
+    @property
+    def _title(self) -> str:
+        return f"Generalized linear mixed model, {self.model.family} (hlmtools.glmer)"
+
+    @property
+    def _method(self) -> str:
+        k = self.model.n_agq
+        return "ML, Laplace" if k == 1 else f"ML, adaptive quadrature, {k} nodes"
+
+    @property
+    def scale(self) -> float:
+        """1.0: binomial and Poisson responses have no residual variance of their own."""
+        return 1.0
+
+    @property
+    def _x(self) -> np.ndarray:
+        return self.optimum.theta
+
+    @cached_property
+    def _lambdas(self) -> list[np.ndarray]:
+        from hlmtools.linear import unpack
+
+        return unpack(self._x[: self.model.n_theta], self.model.blocks)
+
+    @cached_property
+    def params(self) -> pd.Series:
+        """Fixed effects, on the scale of the link (log odds or log rate)."""
+        beta = solve_triangular(self.model.R, self._x[self.model.n_theta :])
+        return pd.Series(beta, index=list(self.model.design.x_names))
+
+    @cached_property
+    def _cov(self) -> np.ndarray:
+        """Inverse of the observed information of all parameters, block of the fixed effects."""
+        k = self.model.n_theta
+        joint = np.linalg.pinv(self.optimum.hessian / 2.0, hermitian=True)[k:, k:]
+        inverse = solve_triangular(self.model.R, np.eye(len(self.model.R)))
+        return inverse @ joint @ inverse.T
+
+    @cached_property
+    def _modes(self) -> list[np.ndarray]:
+        from hlmtools.generalized import modes
+
+        return modes(self.model, self._x)
+
+    @cached_property
+    def _mode_covariances(self) -> list[np.ndarray]:
+        from hlmtools.generalized import mode_covariances
+
+        return mode_covariances(self.model, self._x)
+
+    @cached_property
+    def posterior_means(self) -> dict[str, pd.DataFrame]:
+        """Empirical Bayes means (``random_effects`` holds the modes), by term."""
+        from hlmtools.generalized import posterior_means
+
+        means = posterior_means(self.model, self._x)
+        (block,) = self.model.blocks
+        found = {}
+        for term, R, columns in zip(block.terms, block.R, block.slices, strict=True):
+            values = solve_triangular(R, means[:, columns].T).T
+            found[term.key] = pd.DataFrame(values, index=term.levels, columns=term.names)
+        return found
+
+    @property
+    def fittedvalues(self) -> pd.Series:
+        """Probabilities (or expected counts) given the conditional modes."""
+        return self.predict()
+
+    @property
+    def resid(self) -> pd.Series:
+        """y minus fitted values; for binomial counts, of the proportion."""
+        y = self.model.design.y / self.model.m
+        return pd.Series(y, index=self.model.design.index) - self.predict()
+
+    def predict(
+        self, newdata: pd.DataFrame | None = None, random: bool = True, kind: str = "mean"
+    ) -> pd.Series:
+        """Predict a probability or expected count, or the linear predictor.
+
+        Parameters
+        ----------
+        newdata
+            Rows to predict for; without it the rows of the fit, their offset included.
+        random
+            Add the conditional modes of the row's clusters; a cluster the fit has not seen
+            gets a random effect of 0.
+        kind
+            ``"mean"``; ``"linear"``; or ``"marginal"``, the mean over the distribution of the
+            random effects, which is what a population average is (binomial only).
+        """
+        eta = self._predict_linear(newdata, random and kind != "marginal")
+        if newdata is None and self.model.offset is not None:
+            eta = eta + self.model.offset
+        if kind == "linear":
+            return eta
+        if kind == "mean":
+            return pd.Series(self.model.law.cumulant(eta.to_numpy())[1], index=eta.index)
+        if kind != "marginal":
+            raise ValueError(f"kind {kind!r} must be 'mean', 'linear' or 'marginal'.")
+        return self._marginal(eta, newdata)
+
+    def _marginal(self, eta: pd.Series, newdata: pd.DataFrame | None) -> pd.Series:
+        from hlmtools.formula import new_matrix
+        from hlmtools.generalized import marginal_probability
+
+        if self.model.family != "binomial":
+            raise ValueError("kind='marginal' is for family 'binomial'.")
+        variance = np.zeros(len(eta))
+        for term in self.model.design.terms:
+            Z = term.Z if newdata is None else new_matrix(term.spec, newdata)
+            variance += np.einsum("na,ab,nb->n", Z, self.cov_re[term.key].to_numpy(), Z)
+        return pd.Series(marginal_probability(eta.to_numpy(), variance), index=eta.index)
+
+    def marginal_odds_ratio(self, low: pd.DataFrame, high: pd.DataFrame) -> float:
+        """Odds ratio between two one-row tables of covariates, averaged over clusters.
+
+        The marginal counterpart of ``exp(coefficient)``; it is nearer to 1.
+        """
+        p = [float(self.predict(row, kind="marginal").iloc[0]) for row in (low, high)]
+        return p[1] / (1.0 - p[1]) / (p[0] / (1.0 - p[0]))
+
+    def odds_ratios(self, level: float = 0.95) -> pd.DataFrame:
+        """exp of the fixed effects with Wald intervals: conditional on the cluster."""
+        table = self.conf_int(level=level).assign(odds_ratio=self.params)
+        return np.exp(table[["odds_ratio", "lower", "upper"]])
+
+    def _intercept_variance(self) -> float:
+        names = [term.names for term in self.model.design.terms]
+        if names != [("Intercept",)] or self.model.family != "binomial":
+            raise ValueError("this is for a logistic model with one random intercept.")
+        return float(next(iter(self.cov_re.values())).iloc[0, 0])
+
+    def icc_latent(self) -> float:
+        """Intraclass correlation of the latent responses, psi / (psi + pi^2/3)."""
+        psi = self._intercept_variance()
+        return psi / (psi + self.model.law.latent_variance)
+
+    def mor(self) -> float:
+        """Median odds ratio; see :func:`hlmtools.generalized.median_odds_ratio`."""
+        from hlmtools.generalized import median_odds_ratio
+
+        return median_odds_ratio(self._intercept_variance())
