@@ -643,7 +643,7 @@ def minimise(
         theta, hessian = search.polish(theta, hessian)
         theta, singular = _to_boundary(search, theta, blocks)
         if singular or exact_hessian:
-            hessian = search.hessian(theta)
+            hessian = search.hessian(theta, step=1e-5, central=False)
         values, vectors = np.linalg.eigh(hessian)
         if values[0] > -1e-4 * max(abs(values[-1]), 1.0):
             break
@@ -673,9 +673,11 @@ class _Search:
         found = optimize.minimize(self, theta, jac=True, method="L-BFGS-B", options=options)
         return found.x
 
-    def hessian(self, theta: np.ndarray) -> np.ndarray:
-        """Second derivatives by central differences of the gradient."""
-        return jacobian(lambda t: self(t)[1], theta)
+    def hessian(
+        self, theta: np.ndarray, step: float = 1e-4, central: bool = True
+    ) -> np.ndarray:
+        """Second derivatives by differences of the gradient."""
+        return jacobian(lambda t: self(t)[1], theta, step, central)
 
     def polish(self, theta: np.ndarray, hessian: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Newton's method until the next step would take less than 1e-12 off the deviance.
@@ -705,8 +707,10 @@ def _bfgs_update(hessian: np.ndarray, step: np.ndarray, change: np.ndarray) -> n
     return hessian + np.outer(change, change) / curvature - np.outer(along, along) / known
 
 
-def jacobian(function: Any, x: np.ndarray, step: float = 1e-4) -> np.ndarray:
-    """Derivative of a vector function by central differences, made symmetric if square.
+def jacobian(
+    function: Any, x: np.ndarray, step: float = 1e-4, central: bool = True
+) -> np.ndarray:
+    """Derivative of a vector function by differences, made symmetric if square.
 
     Examples
     --------
@@ -714,10 +718,14 @@ def jacobian(function: Any, x: np.ndarray, step: float = 1e-4) -> np.ndarray:
     [[2.0, 0.0], [0.0, 6.0]]
     """
     columns = []
+    here = None if central else function(x)
     for k in range(len(x)):
         h = np.zeros(len(x))
         h[k] = step * max(1.0, abs(x[k]))
-        columns.append((function(x + h) - function(x - h)) / (2.0 * h[k]))
+        if central:
+            columns.append((function(x + h) - function(x - h)) / (2.0 * h[k]))
+        else:
+            columns.append((function(x + h) - here) / h[k])
     J = np.array(columns).T
     return (J + J.T) / 2.0 if J.ndim == 2 and J.shape[0] == J.shape[1] else J
 
