@@ -8,20 +8,17 @@ match earns the sentence that helps.  No message holds a number or an expected v
 from __future__ import annotations
 
 import importlib
-import importlib.util
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from autograder import build, course, references
+from autograder import build, course, references, slips
 from autograder.remote import RemoteError, RemoteHandle
 from autograder.slips import WrongFunction
 from hlmtools import check
@@ -82,9 +79,9 @@ def quantity(key: str, value: Any, follows: Callable[[], Any] | None = None) -> 
     if follows is not None and _follows(got, follows, tolerance):
         _run.get().followed = True
         return
-    slips = [slip for slip in entry["slips"] if _near(got, slip["value"], tolerance)]
-    if len(slips) == 1:
-        raise SlipRecognised(slips[0])
+    wrong = [slip for slip in entry["slips"] if _near(got, slip["value"], tolerance)]
+    if len(wrong) == 1:
+        raise SlipRecognised(wrong[0])
     raise Mismatch(f"{key} does not agree with the reference fit.")
 
 
@@ -147,13 +144,13 @@ def agrees(
     got = _numbers(function(*args, **kwargs), function_name, fields)
     if _agree(got, want, bound):
         return
-    slips = [
+    wrong = [
         {"name": slip.name, "says": slip.says, "see": slip.see}
         for slip in _wrong_functions(function_name)
         if _same_wrong(slip.code.source, args, kwargs, fields, got, want, bound)
     ]
-    if len(slips) == 1:
-        raise SlipRecognised(slips[0])
+    if len(wrong) == 1:
+        raise SlipRecognised(wrong[0])
     raise Mismatch(f"{function_name} does not give the right result on {name}.")
 
 
@@ -233,7 +230,7 @@ def _wrong_functions(function_name: str) -> list[Any]:
     """Slips of this homework that are wrong functions of this name, each once."""
     found = {
         slip.name: slip
-        for each in slips_of(_run.get().homework.id).QUANTITIES
+        for each in slips.load(_run.get().homework.id).QUANTITIES
         for slip in each.slips
         if isinstance(slip.code, WrongFunction) and slip.code.function == function_name
     }
@@ -255,18 +252,3 @@ def _same_wrong(
     except Exception:
         return False
     return _agree(got, wrong, tolerance) and not _agree(wrong, want, tolerance)
-
-
-@lru_cache
-def slips_of(hw: str) -> ModuleType:
-    """The module solutions/hwN_*/slips.py of a homework."""
-    homework = course.homework(hw)
-    build.use_solved()
-    path = course.ROOT / "solutions" / homework.folder / "slips.py"
-    spec = importlib.util.spec_from_file_location(f"slips_{hw}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module

@@ -27,10 +27,12 @@ ID = r"[1-9]\.[1-9]"
 _BEGIN = re.compile(rf"(?P<indent>\s*)# BEGIN SOLUTION (?P<id>{ID}[a-z]?)(?P<bare> NO PROMPT)?$")
 _END = re.compile(rf"\s*# END SOLUTION(?: (?P<id>{ID}[a-z]?))?$")
 _LINE = re.compile(rf"(?P<code>.*\S)\s*# SOLUTION (?P<id>{ID}[a-z]?)(?P<bare> NO PROMPT)?$")
-_LIKE = re.compile(r"#[\s#]*(?:(?i:begin|end)\W*(?i:solution)|SOLUTION\b)")
+LIKE = re.compile(  # a marker, or what somebody meant to be one
+    r"#[\s#]*(?:(?:begin|end)\W*solution|solution\s*(?:\d|no prompt|$))", re.I
+)
 _CELL = re.compile(r"# %%(?: \[(?P<kind>\w+)\])?")
 _HEADING = re.compile(rf"## (?P<task>{ID})\s+(?P<title>\S.*)$")
-_RAW = re.compile(r"#\s+(?P<edge>BEGIN|END)\s+(?P<block>QUESTION|SOLUTION|TESTS|PROMPT)\s*$", re.I)
+_RAW = re.compile(r"#\s+(?P<edge>BEGIN|END)\s+(?P<block>QUESTION|SOLUTION|TESTS)\s*$", re.I)
 _QUESTION = re.compile(r"task([1-9])_([1-9])([a-z]?)")
 
 
@@ -44,6 +46,11 @@ class Block:
     indent: str
     lines: tuple[str, ...]  # what stands between the markers
     function: str = ""
+
+    @property
+    def task(self) -> str:
+        """The task it belongs to: "1.5" of the ids 1.5a and 1.5b."""
+        return self.id[:3]
 
 
 @dataclass(frozen=True)
@@ -138,7 +145,7 @@ def strip_module(text: str, name: str = "module") -> str:
     """
     lines = text.splitlines(keepends=True)
     for block in reversed(module_blocks(text, name)):
-        message = f"Task {block.id.rstrip('ab')}: {block.function} is not written yet"
+        message = f"Task {block.task}: {block.function} is not written yet"
         line = f'{block.indent}raise NotImplementedError("{message}")'
         last = lines[block.end - 1]
         lines[block.start - 1 : block.end] = [line + last[len(last.rstrip("\r\n")) :]]
@@ -179,25 +186,23 @@ def _functions(text: str, name: str) -> list[ast.FunctionDef]:
 
 def _around(block: Block, functions: Iterable[ast.FunctionDef], name: str) -> str:
     """Name of the innermost function whose body holds a block."""
-    around = [
-        node
-        for node in functions
-        if node.body[0].lineno - 1 < block.end and node.lineno < block.start
-        # the end marker is a comment, which the syntax tree does not see
-        and block.start <= (node.end_lineno or 0)
-    ]
+    around = [f for f in functions if f.lineno < block.start <= (f.end_lineno or 0)]
     if not around:
         raise _error(name, block.start, "the block stands outside a function; move it into one")
-    return max(around, key=lambda node: node.lineno).name
+    for number, line in enumerate(block.lines, block.start + 1):
+        if line.strip() and not line.startswith(block.indent):
+            raise _error(name, number, f"this line is indented less than the block {block.id}")
+    return max(around, key=lambda function: function.lineno).name
 
 
 def _blocks(lines: Iterable[str], name: str, offset: int) -> list[Block]:
     """Marked blocks of one module or one cell, whose first line is number offset + 1."""
     blocks: list[Block] = []
-    start, opened, inside = 0, None, []
+    start, opened = 0, None
+    inside: list[str] = []
     for number, line in enumerate(lines, offset + 1):
         begin, end = _BEGIN.match(line), _END.match(line)
-        if not begin and not end and _LIKE.search(line) and not _LINE.match(line):
+        if not begin and not end and LIKE.search(line) and not _LINE.match(line):
             form = '"# BEGIN SOLUTION 1.3", "# END SOLUTION" or "... # SOLUTION 1.3"'
             raise _error(name, number, f"this marker has none of the forms {form}")
         if begin and opened:
@@ -252,18 +257,21 @@ def check_notebook(text: str, name: str = "notebook") -> Master:
     blocks: list[Block] = []
     questions: list[Question] = []
     state: list[str] = []
+    answered: set[str] = set()
     for cell in cells:
         if cell.kind == "raw":
             _raw_cell(cell, state, questions, name)
         elif state[-1:] == ["TESTS"]:
             case = read_case(cell, name)
             questions[-1] = replace(questions[-1], cases=(*questions[-1].cases, case))
+        elif state[-1:] == ["SOLUTION"]:
+            _written_answer(cell, answered, questions[-1], name)
         else:
             task = questions[-1].task if state else None
             blocks.extend(_answers(cell, task, name))
     if state:
         raise _error(name, len(text.splitlines()), f"BEGIN {state[-1]} is never closed")
-    _check_questions(questions, name)
+    _check_questions(questions, answered, name)
     return Master(name, cells, _titles(cells, name), tuple(questions), tuple(blocks))
 
 
@@ -322,6 +330,8 @@ def _raw_cell(cell: Cell, state: list[str], questions: list[Question], name: str
     if (block == "QUESTION") != (not state) or len(state) > 1:
         where = f"inside {state[-1]}" if state else "outside a question"
         raise _error(name, cell.line, f"BEGIN {block} {where}")
+    if block == "SOLUTION" and not questions[-1].manual:
+        raise _error(name, cell.line, "raw SOLUTION cells are for written questions; mark the code")
     state.append(block)
     if block == "QUESTION":
         questions.append(_question(cell, name))
@@ -333,7 +343,9 @@ def _question(cell: Cell, name: str) -> Question:
     except yaml.YAMLError:
         config = None
     if not isinstance(config, dict):
-        raise _error(name, cell.line, "the question's settings are not lines of the form key: value")
+        raise _error(
+            name, cell.line, "the question's settings are not lines of the form key: value"
+        )
     unknown = set(config) - {"name", "manual", "points"}
     if unknown:
         raise _error(name, cell.line, f"the setting {sorted(unknown)[0]!r} is not known here")
@@ -362,15 +374,22 @@ def _answers(cell: Cell, task: str | None, name: str) -> list[Block]:
             _one_statement(match["code"], bool(match["bare"]), name, number)
             blocks.append(Block(match["id"], number, number, "", (match["code"].strip(),)))
     for block in blocks:
-        if block.id.rstrip("abcdefgh") != task:
+        if block.task != task:
             where = f"in a question of task {task}" if task else "outside a question"
             raise _error(name, block.start, f"a solution of task {block.id} stands {where}")
     return blocks
 
 
+def _written_answer(cell: Cell, answered: set[str], question: Question, name: str) -> None:
+    if cell.kind != "markdown" or question.name in answered:
+        raise _error(name, cell.line, "the answer to a written question is one markdown cell")
+    _no_marker(cell, name)
+    answered.add(question.name)
+
+
 def _no_marker(cell: Cell, name: str) -> None:
     for number, line in enumerate(cell.lines, cell.line):
-        if _LIKE.search(line):
+        if LIKE.search(line):
             raise _error(name, number, "a solution marker in a cell that is not code")
 
 
@@ -386,7 +405,7 @@ def _one_statement(code: str, bare: bool, name: str, number: int) -> None:
         raise _error(name, number, "a marked line has one name on the left; use a block for more")
 
 
-def _check_questions(questions: list[Question], name: str) -> None:
+def _check_questions(questions: list[Question], answered: set[str], name: str) -> None:
     names = [question.name for question in questions]
     for question in questions:
         if names.count(question.name) > 1:
@@ -394,6 +413,8 @@ def _check_questions(questions: list[Question], name: str) -> None:
         if question.manual:
             if question.cases:
                 raise _error(name, question.line, f"{question.name} is written and has test cases")
+            if question.name not in answered:
+                raise _error(name, question.line, f"{question.name} has no model answer")
             continue
         labels = [case.name for case in question.cases]
         for case in question.cases:
@@ -433,22 +454,21 @@ def read_case(cell: Cell, name: str = "notebook") -> Case:
     if cell.kind != "code":
         raise _error(name, cell.line, "only code cells may stand between BEGIN TESTS and END TESTS")
     for number, line in enumerate(cell.lines, cell.line):
-        if _LIKE.search(line):
+        if LIKE.search(line):
             raise _error(name, number, "a solution marker in a test cell")
     try:
         body = ast.parse(cell.source).body
     except SyntaxError as error:
-        line = cell.line - 1 + (error.lineno or 1)
-        raise _error(name, line, f"this is not valid Python ({error.msg})") from None
+        at = cell.line - 1 + (error.lineno or 1)
+        raise _error(name, at, f"this is not valid Python ({error.msg})") from None
     function = body[0] if len(body) == 1 else None
     if not isinstance(function, ast.FunctionDef) or len(function.decorator_list) != 1:
         raise _error(name, cell.line, "a test cell holds one function under @test_case(...)")
     settings = _decorator(function.decorator_list[0], cell, name)
     hidden = settings.get("hidden", False)
     points = _points(settings.get("points", 0), name, cell.line)
-    if hidden != (points > 0):
-        text = "a hidden case earns points and a public case none"
-        raise _error(name, cell.line, text)
+    if hidden and not points:
+        raise _error(name, cell.line, "a hidden case earns points; give it some")
     return Case(
         name=function.name,
         points=points,
@@ -462,7 +482,9 @@ def read_case(cell: Cell, name: str = "notebook") -> Case:
 
 def _decorator(node: ast.expr, cell: Cell, name: str) -> dict[str, Any]:
     if not isinstance(node, ast.Call) or ast.unparse(node.func) != "test_case" or node.args:
-        raise _error(name, cell.line, "the decorator has the form @test_case(points=2, hidden=True)")
+        raise _error(
+            name, cell.line, "the decorator has the form @test_case(points=2, hidden=True)"
+        )
     known = {"points", "hidden", "success_message", "failure_message"}
     try:
         settings = {str(key.arg): ast.literal_eval(key.value) for key in node.keywords}

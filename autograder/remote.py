@@ -29,7 +29,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
-from autograder import wire
+from autograder import sandbox, wire
 from autograder.course import Limits
 
 START_SECONDS = 60
@@ -85,9 +85,13 @@ class Kernel:
     def __init__(self, spec: KernelSpec, sockets: Path, notebook: NotebookNode, limits: Limits):
         self.limits = limits
         self.lost: str | None = None
+        self._channel: Any = None
         self.output_while_answering: list[str] = []
         self._ends = math.inf
+        self._sockets = sockets
+        self._context = _bounded_context()
         self._manager = AsyncKernelManager(
+            context=self._context,
             kernel_spec_manager=_OneSpec(spec),
             connection_file=str(sockets / "kernel.json"),
             transport="ipc",
@@ -97,6 +101,7 @@ class Kernel:
             notebook,
             km=self._manager,
             allow_errors=True,
+            ipython_hist_file="",
             timeout=limits.cell_seconds,
             output_bytes=limits.output_kb * 1024,
         )
@@ -105,12 +110,12 @@ class Kernel:
     def _start(self) -> None:
         try:
             self._client.start_new_kernel()
-            channel = self._manager.client(context=_bounded_context())
-            channel.allow_stdin = False
-            self._client.kc = channel
             self._watch = _MemoryWatch(self._pid(), self.limits.memory_mb * 2**20, self._too_large)
-            channel.start_channels()
-            run_sync(channel.wait_for_ready)(timeout=START_SECONDS)
+            self._channel = self._client.kc = self._manager.client(context=self._context)
+            self._channel.allow_stdin = False
+            self._channel.start_channels()
+            run_sync(self._channel.wait_for_ready)(timeout=START_SECONDS)
+            sandbox.close_folder(self._sockets)
         except Exception as error:
             self.close()
             raise KernelLost(f"the kernel did not start ({type(error).__name__})") from None
@@ -175,15 +180,14 @@ class Kernel:
         with suppress(AttributeError):
             self._watch.stop()
         with suppress(Exception):
-            if self._client.kc is not None:
-                self._client.kc.stop_channels()
+            self._channel.stop_channels()
         with suppress(Exception):
             run_sync(self._manager.shutdown_kernel)(now=True)
         with suppress(Exception):
-            self._manager.cleanup_connection_file()
+            self._context.destroy(linger=0)
 
     async def _exchange(self, request: bytes, seconds: float) -> dict[str, Any] | None:
-        channel = self._client.kc
+        channel = self._channel
         message = channel.session.msg("hlm_ask", {})
         channel.session.send(channel.shell_channel.socket, message, buffers=[request])
         deadline = time.monotonic() + seconds
@@ -195,7 +199,7 @@ class Kernel:
 
     async def _next_reply(self, seconds: float) -> dict[str, Any] | None:
         try:
-            return await self._client.kc.shell_channel.get_msg(timeout=seconds)
+            return await self._channel.shell_channel.get_msg(timeout=seconds)
         except Empty:
             if self.lost or not await self._manager.is_alive():
                 self._give_up("it ended the kernel")
@@ -221,8 +225,9 @@ class Kernel:
 
     def _interrupt(self) -> None:
         """Interrupt what runs; where the kernel does not come back, give it up."""
+        channel = self._channel
         with suppress(Exception):
-            run_sync(self._manager.interrupt_kernel)()
+            channel.session.send(channel.control_channel.socket, "interrupt_request", {})
         request = wire.pack(["has", "_"])
         with suppress(KernelLost):
             if run_sync(self._exchange)(request, INTERRUPT_SECONDS) is not None:
@@ -239,7 +244,8 @@ class Kernel:
             psutil.Process(self._pid()).kill()
 
     def _pid(self) -> int:
-        return self._manager.provisioner.pid
+        provisioner: Any = self._manager.provisioner
+        return provisioner.pid
 
 
 class _OneSpec(KernelSpecManager):
@@ -263,14 +269,12 @@ class _BoundedClient(NotebookClient):
 
     def output(self, outs: list, msg: dict, display_id: str | None, cell_index: int) -> Any:
         before = self._seen.get(cell_index, 0)
-        now = self._seen[cell_index] = before + _size(msg["content"])
-        if now <= self._output_bytes:
-            return super().output(outs, msg, display_id, cell_index)
-        if before <= self._output_bytes:
-            text = f"\n[output cut at {self._output_bytes // 1024} kB]\n"
-            cut = NotebookNode(output_type="stream", name="stderr", text=text)
-            outs.append(cut)
-        return None
+        self._seen[cell_index] = before + _size(msg["content"])
+        if before > self._output_bytes:
+            return None
+        if self._seen[cell_index] > self._output_bytes:
+            msg = _cut(msg, self._output_bytes - before)
+        return super().output(outs, msg, display_id, cell_index)
 
     def handle_comm_msg(self, outs: list, msg: dict, cell_index: int) -> None:
         """Widgets are not kept."""
@@ -282,6 +286,13 @@ def _size(content: Any) -> int:
     if isinstance(content, list):
         return sum(map(_size, content))
     return len(content) if isinstance(content, (str, bytes)) else 8
+
+
+def _cut(msg: dict, room: int) -> dict:
+    """The first part of what was printed, and a note, in place of an output that is too long."""
+    text = str(msg["content"].get("text", ""))[:room]
+    content = {"name": "stdout", "text": f"{text}\n[the output was cut here]\n"}
+    return {**msg, "msg_type": "stream", "content": content}
 
 
 class _MemoryWatch:
@@ -315,7 +326,7 @@ def _resident_bytes(pid: int) -> int:
 
 
 def _bounded_context() -> zmq.asyncio.Context:
-    """Sockets that drop a connection rather than take in a giant message, and never reconnect."""
+    """Sockets that drop a connection rather than take in a giant message."""
     context = zmq.asyncio.Context()
     context.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES)
     context.setsockopt(zmq.RCVHWM, 200)

@@ -34,7 +34,7 @@ KINDS = ("bwrap", "user", "none")
 PROVISIONER = "hlm-sandbox"
 
 _HERE = Path(__file__).parent
-_WORK = "/work"
+_WORK = "/submission"
 _JUDGE_FILES = "/judge"
 _FIRST_UID = 200_000
 _REMEDY = (
@@ -106,15 +106,28 @@ def kernel_spec(kind: str, space: Workspace, module: str, limits: Limits) -> Ker
 class SandboxProvisioner(LocalProvisioner):
     """Starts the command of the kernel specification with nothing of the grader's environment."""
 
-    uid = Int(None, allow_none=True, config=True)
+    uid = Int(None, allow_none=True).tag(config=True)
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         kwargs = await super().pre_launch(**kwargs)
         kwargs["env"] = environment()
         kwargs["cwd"] = "/"
+        kwargs["stdout"] = kwargs["stderr"] = subprocess.DEVNULL
         if self.uid is not None:
-            os.chown(self.parent.connection_file, self.uid, self.uid)
+            manager: Any = self.parent
+            os.chown(manager.connection_file, self.uid, self.uid)
         return kwargs
+
+
+def close_folder(sockets: Path) -> None:
+    """Take the socket folder from the kernel's user once its sockets stand there.
+
+    A socket that could be replaced by a link would let the submission choose what the judge
+    connects to.
+    """
+    if _is_root():
+        os.chown(sockets, 0, 0)
+        sockets.chmod(0o755)
 
 
 def environment() -> dict[str, str]:
@@ -125,6 +138,7 @@ def environment() -> dict[str, str]:
         "LANG": "C.UTF-8",
         "TZ": "UTC",
         "IPYTHONDIR": "/tmp/.ipython",
+        "MPLCONFIGDIR": "/tmp/.matplotlib",
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
         "OPENBLAS_NUM_THREADS": "1",
@@ -161,9 +175,10 @@ def _bwrap() -> list[str]:
 
 def _system_mounts(size: str) -> list[str]:
     """The interpreter and what it links to; nothing else of the host exists inside."""
-    mounts: list[str] = []
+    mounts = ["--proc", "/proc", "--dev", "/dev", *_private_folder("/dev/shm", size)]
+    mounts += ["--remount-ro", "/dev", *_private_folder("/tmp", size)]
     for path in _read_only_paths():
-        mounts += ["--ro-bind-try", path, path]
+        mounts += [*_open_parents(path), "--ro-bind-try", path, path]
     for link in ("/bin", "/lib", "/lib64", "/sbin"):
         if os.path.islink(link):
             mounts += ["--symlink", os.readlink(link), link]
@@ -172,10 +187,19 @@ def _system_mounts(size: str) -> list[str]:
     for package in _staff_packages():
         mounts += ["--tmpfs", package]
     for name in ("worker.py", "wire.py"):
-        mounts += ["--ro-bind", str(_HERE / name), f"{_JUDGE_FILES}/{name}"]
-    mounts += ["--proc", "/proc", "--dev", "/dev"]
-    mounts += [*_private_folder("/dev/shm", size), "--remount-ro", "/dev"]
-    return mounts + _private_folder("/tmp", size)
+        mounts += [
+            *_open_parents(f"{_JUDGE_FILES}/{name}"),
+            "--ro-bind",
+            str(_HERE / name),
+            f"{_JUDGE_FILES}/{name}",
+        ]
+    return mounts
+
+
+def _open_parents(path: str) -> list[str]:
+    """Folders above a mount that another user than the one who made them may walk through."""
+    parents = [str(parent) for parent in reversed(Path(path).parents)][1:]
+    return [word for parent in parents for word in ("--perms", "0755", "--dir", parent)]
 
 
 def _private_folder(path: str, size: str) -> list[str]:
@@ -198,7 +222,20 @@ def _workspace_mounts(space: Workspace, size: str) -> list[str]:
     mounts = _private_folder(_WORK, size)
     for path in sorted(space.files.iterdir()):
         mounts += ["--ro-bind", str(path), f"{_WORK}/{path.name}"]
-    return [*mounts, "--bind", str(space.sockets), str(space.sockets)]
+    mounts += ["--perms", "1777", "--dir", "/tmp/.matplotlib"]
+    fonts = _font_list()
+    mounts += ["--ro-bind-try", str(fonts), f"/tmp/.matplotlib/{fonts.name}"]
+    sockets = str(space.sockets)
+    return [*mounts, *_open_parents(sockets), "--bind", sockets, sockets]
+
+
+@lru_cache
+def _font_list() -> Path:
+    """Matplotlib's list of fonts, which it would otherwise make anew in every sandbox."""
+    import matplotlib as mpl
+    from matplotlib import font_manager
+
+    return Path(mpl.get_cachedir()) / f"fontlist-v{font_manager.FontManager.__version__}.json"
 
 
 def _check_bwrap() -> None:
@@ -242,7 +279,7 @@ def _worker_limits(kind: str, limits: Limits) -> dict[str, int | None]:
         "memory_bytes": limits.memory_mb * 2**20,
         "processes": limits.processes if kind != "none" else None,
         "disk_bytes": limits.disk_mb * 2**20,
-        "cpu_seconds": 2 * limits.notebook_seconds,
+        "cpu_seconds": int(2 * limits.notebook_seconds),
     }
 
 

@@ -35,11 +35,12 @@ def main() -> None:
     _give_up_rights(options["uid"])
     _bound(options["limits"])
     sys.modules["otter"] = _inert_otter()
+    os.environ.pop("JPY_PARENT_PID", None)  # a process outside: the sandbox ends with the judge
     sys.argv = sys.argv[:1]
     from ipykernel.kernelapp import IPKernelApp
 
     IPKernelApp.launch_instance(
-        argv=["-f", options["connection_file"], "--HistoryManager.enabled=False", "--no-secure"],
+        argv=["-f", options["connection_file"]],
         kernel_class=_answering_kernel(options["module"]),
     )
 
@@ -184,12 +185,14 @@ def _answering_kernel(module: str) -> type:
     class AnsweringKernel(IPythonKernel):
         def __init__(self, **kwargs: Any) -> None:
             super().__init__(**kwargs)
-            self.answers = Answers(self.shell.user_ns, module, wire)
+            shell: Any = self.shell
+            self.answers = Answers(shell.user_ns, module, wire)
             self.shell_handlers["hlm_ask"] = self.hlm_ask
 
         def hlm_ask(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
             head, data = self.answers.answer(bytes(parent["buffers"][0]))
-            self.session.send(stream, "hlm_reply", head, parent, ident=ident, buffers=[data])
+            session: Any = self.session
+            session.send(stream, "hlm_reply", head, parent, ident=ident, buffers=[data])
 
     return AnsweringKernel
 

@@ -8,6 +8,8 @@ suppressPackageStartupMessages({
   library(nlme)
   library(lme4)
   library(mlmRev)
+  library(geepack)
+  library(plm)
   library(jsonlite)
 })
 
@@ -55,5 +57,46 @@ dutch <- as.data.frame(bdf)[c(
 )]
 names(dutch) <- gsub(".", "_", names(dutch), fixed = TRUE)
 export("bdf", dutch, "nlme", "bdf", text = c("schoolNR", "pupilNR"))
+
+# London schools at age 16 (the student number repeats across schools and is left out)
+export("exam", Exam[c("school", "normexam", "standLRT", "schgend", "schavg", "vr", "intake", "sex")],
+       "mlmRev", "Exam", text = "school")
+
+export("sleepstudy", sleepstudy, "lme4", "sleepstudy", text = "Subject")
+
+# a factor with two levels, such as no and yes, as 0 and 1
+indicator <- function(factor, level) as.integer(factor == level)
+
+women <- Contraception[c("district", "use", "livch", "age", "urban")]
+women$use <- indicator(women$use, "Y")
+women$urban <- indicator(women$urban, "Y")
+export("contraception", women, "mlmRev", "Contraception", text = "district")
+
+data(ohio, package = "geepack")
+export("ohio", ohio, "geepack", "ohio", text = "id")
+
+# id repeats across centers, as in the source: 56 labels, 111 patients
+data(respiratory, package = "geepack")
+export("respiratory", respiratory, "geepack", "respiratory", text = c("center", "id"))
+
+children <- egsingle[c("schoolid", "childid", "year", "grade", "math", "retained", "female",
+                       "black", "hispanic", "size", "lowinc")]
+names(children)[names(children) == "female"] <- "sex"
+for (name in c("retained", "black", "hispanic")) children[[name]] <- indicator(children[[name]], "1")
+export("egsingle", children, "mlmRev", "egsingle", text = c("schoolid", "childid"))
+
+export("orthodont", Orthodont, "nlme", "Orthodont", text = "Subject")
+
+boys <- as.data.frame(Oxboys)
+boys$Occasion <- as.integer(as.character(boys$Occasion))
+export("oxboys", boys, "mlmRev", "Oxboys", text = "Subject")
+
+data(Males, package = "plm")
+men <- Males[c("nr", "year", "wage", "exper", "school")]
+for (name in c("union", "married")) men[[name]] <- indicator(Males[[name]], "yes")
+for (name in c("black", "hisp")) men[[name]] <- indicator(Males$ethn, name)
+export("males", men, "plm", "Males", text = "nr")
+
+export("anorexia", MASS::anorexia, "MASS", "anorexia", text = character())
 
 cat(toJSON(described, auto_unbox = TRUE, pretty = TRUE))

@@ -222,6 +222,7 @@ def no_slip(quantity: str, value: Any) -> None:
         raise SlipRecognised(matches[0])
 
 
+@lru_cache(maxsize=4096)
 def slip_hash(salt: str, cell: int) -> str:
     """Hash one cell of a slip grid: slow on purpose (scrypt), so that tables do not pay.
 

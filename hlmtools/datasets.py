@@ -98,7 +98,7 @@ def _typed(content: bytes, entry: dict) -> pd.DataFrame:
     """Labels as text, factors as categories with their registered levels, numbers as they are."""
     factors: dict[str, list[str]] = entry.get("factors", {})
     text_columns = dict.fromkeys([*entry["text"], *factors], str)
-    data = pd.read_csv(BytesIO(content), dtype=text_columns, float_precision="round_trip")
+    data = pd.read_csv(BytesIO(content), dtype=text_columns)
     return data.astype({column: pd.CategoricalDtype(levels) for column, levels in factors.items()})
 
 

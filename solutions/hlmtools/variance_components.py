@@ -244,7 +244,8 @@ def fit_vc(y: ArrayLike, g: ArrayLike, reml: bool = True) -> VCResult:
     A numerical minimiser on an interval comes close to the end of it and never gets there.
     Compare what it finds with the deviance at 0, and ask it for enough digits: psi and sigma2 are
     checked to one part in ten thousand.
-    The intraclass correlation rho = lam / (1 + lam) runs from 0 to 1 and is a handy scale.
+    log(lam) is a handy scale: it has no unit and no end, and small and large ratios are found
+    equally well.
     Source: lecture notes 1.4 and 1.7.
 
     Examples
@@ -264,19 +265,19 @@ def fit_vc(y: ArrayLike, g: ArrayLike, reml: bool = True) -> VCResult:
             "two clusters, and values that differ within a cluster."
         )
 
-    def criterion(rho: float) -> float:
-        return vc_deviance(rho / (1 - rho), stats, reml)
+    def criterion(log_lam: float) -> float:
+        return vc_deviance(np.exp(log_lam), stats, reml)
 
     # a coarse grid finds the valley, the minimiser its lowest point
-    grid = np.linspace(0, 1, 65)
-    lowest = int(np.argmin([criterion(rho) for rho in grid[:-1]]))
-    bounds = (grid[max(lowest - 1, 0)], grid[lowest + 1])
+    grid = np.linspace(-25, 25, 101)
+    lowest = int(np.argmin([criterion(each) for each in grid]))
+    bounds = (grid[max(lowest - 1, 0)], grid[min(lowest + 1, 100)])
     inside = optimize.minimize_scalar(
-        criterion, bounds=bounds, method="bounded", options={"xatol": 1e-12}
+        criterion, bounds=bounds, method="bounded", options={"xatol": 1e-10}
     )
     # lam = 0 wins unless it is beaten by more than rounding error
-    singular = bool(criterion(0.0) <= inside.fun + 1e-8)
-    lam = 0.0 if singular else inside.x / (1 - inside.x)
+    singular = bool(vc_deviance(0.0, stats, reml) <= inside.fun + 1e-8)
+    lam = 0.0 if singular else np.exp(inside.x)
 
     w = n / (1 + n * lam)
     beta = np.average(mean, weights=w)

@@ -1,0 +1,64 @@
+# make demo    set up, then grade a small class end to end
+# make test    set up, then the fast tests (under ten minutes)
+# make check   everything, the long way
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+STAFF := hlmtools autograder solutions tests data
+
+.PHONY: demo test check lint build references bench release setup sandbox clean
+
+demo: setup sandbox
+	$(BIN)/hlm demo
+
+test: setup sandbox
+	$(BIN)/pytest -n 2
+
+check: setup sandbox lint
+	$(BIN)/hlm build --check
+	$(BIN)/hlm verify --thorough
+	$(BIN)/pytest -n 2 -m 'not bench'
+
+lint: setup
+	$(BIN)/ruff check $(STAFF)
+	$(BIN)/ruff format --check $(STAFF)
+	$(BIN)/mypy
+	MYPYPATH=solutions $(BIN)/mypy --config-file pyproject.toml solutions/hlmtools
+
+build: setup
+	$(BIN)/hlm build
+
+references: setup
+	$(BIN)/python -m autograder.references --r
+
+bench: setup sandbox
+	$(BIN)/python -m tests.benchmarks
+
+release: setup
+	@test -n "$(HW)" || { echo "Say which homework: make release HW=hw1"; exit 2; }
+	$(BIN)/hlm release $(HW) --out dist/release
+
+setup: $(READY)
+
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; say which: make demo PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv .venv || \
+	  { echo "Python's venv module is missing: sudo apt-get install python3-venv"; exit 1; }
+	@echo "Installing the packages of requirements.txt into .venv (a minute or two) ..."
+	$(BIN)/pip install --quiet --require-hashes -r requirements.txt
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+sandbox:
+	@command -v bwrap > /dev/null && exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+	  echo "Installing bubblewrap, in which submissions run (apt-get install bubblewrap) ..."; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq bubblewrap > /dev/null; \
+	else \
+	  echo "bubblewrap is needed to run submissions: sudo apt-get install bubblewrap"; exit 1; \
+	fi
+
+clean:
+	rm -rf .venv dist demo

@@ -1,0 +1,151 @@
+"""The page a student gets: score, what was checked, what to read again, the notebook as it ran.
+
+One self-contained HTML file without scripts, fonts or addresses to load from; a policy in the page
+forbids them besides.
+Messages come from the judge, which lets none of them hold an expected value or a test's code.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from autograder import rendering
+from autograder.course import Homework
+from autograder.rendering import Rendered
+from autograder.verdict import CaseResult, Verdict
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_STATUS = {
+    "repaired": "Something had to be mended before it could be graded.",
+    "partial": "Part of your notebook could not run to its end; everything else was graded.",
+    "unreadable": "Nothing could be graded.",
+}
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task on the page."""
+
+    id: str
+    title: str
+    earned: float
+    possible: float
+    cases: tuple[CaseResult, ...]
+    cell: int | None  # where the notebook checks it, or where its heading stands
+
+    @property
+    def open(self) -> bool:
+        """Whether something in it is not right yet."""
+        return any(not case.passed for case in self.cases)
+
+
+@dataclass(frozen=True)
+class Hint:
+    """A recognised mistake: its sentence, what to read again, and the tasks it shows in."""
+
+    says: str
+    see: str | None
+    tasks: tuple[str, ...]
+
+
+def page(verdict: Verdict, homework: Homework) -> str:
+    """The feedback page of one submission, as HTML.
+
+    Parameters
+    ----------
+    verdict
+        What the judge found; the executed notebook in it is rendered as untrusted text.
+    homework
+        Gives the number and the title of the page.
+    """
+    ran = rendering.notebook(verdict.executed)
+    style = _style()
+    return _template().render(
+        homework=homework,
+        verdict=verdict,
+        style=Markup(style),
+        policy=_policy(style),
+        notice=_STATUS.get(verdict.status),
+        reason=verdict.alerts[0] if verdict.status == "unreadable" and verdict.alerts else None,
+        ended=[cell for cell in ran.cells if cell.ended],
+        hints=_hints(verdict.cases),
+        tasks=_tasks(verdict, ran),
+        written_points=sum(answer.points for answer in verdict.written),
+        titles=ran.titles,
+        scores=verdict.questions(),
+        ran=ran,
+    )
+
+
+def _tasks(verdict: Verdict, ran: Rendered) -> list[Task]:
+    places: dict[str, int] = {}
+    for cell in ran.cells:
+        if cell.task:
+            places.setdefault(cell.task, cell.number)
+    scores = verdict.tasks()
+    return [
+        Task(task, ran.titles.get(task, ""), *scores[task], tuple(cases), places.get(task))
+        for task, cases in groupby(verdict.cases, key=lambda case: case.task)
+    ]
+
+
+def _hints(cases: Iterable[CaseResult]) -> list[Hint]:
+    """Each recognised mistake once, in the order of the tasks."""
+    found: dict[str, Hint] = {}
+    for case in cases:
+        if case.slip and not case.passed:
+            earlier = found.get(case.message)
+            tasks = earlier.tasks if earlier else ()
+            found[case.message] = Hint(
+                case.message, case.see, tuple(dict.fromkeys([*tasks, case.task]))
+            )
+    return list(found.values())
+
+
+@lru_cache
+def _style() -> str:
+    return (_TEMPLATES / "feedback.css").read_text(encoding="utf-8")
+
+
+def _policy(style: str) -> str:
+    """Nothing loads, nothing runs; pictures stand in the page, the style is this one."""
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    allowed = f"img-src data:; style-src 'sha256-{digest}'"
+    return f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'"
+
+
+@lru_cache
+def _template() -> Any:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"points": _points, "sentence": _sentence, "clean": rendering.clean}
+    return environment.get_template("feedback.html")
+
+
+def _points(number: float) -> str:
+    """Points without needless zeros.
+
+    >>> _points(2.0), _points(0.25)
+    ('2', '0.25')
+    """
+    return f"{number:.2f}".rstrip("0").rstrip(".")
+
+
+def _sentence(words: str) -> str:
+    """Words with a capital letter in front; the rest stays, as it may name code."""
+    return words[:1].upper() + words[1:]

@@ -1,0 +1,556 @@
+"""Grades one submission: runs its notebook in the sandbox, and its tests here.
+
+The way of a submission:
+
+1. `load` reads what the judge holds of a homework: tests, template, names of the functions.
+2. `Session` lays out a workspace (given package, data, the student's module), starts a kernel,
+   and runs the notebook cell by cell.
+3. When the notebook reaches a task's check cell, the task's tests run here, as otter's own
+   test files, on remote values; tasks without a check cell are tested after the last cell.
+4. A cell that hangs or ends its kernel costs what depends on it: the kernel is replaced, the
+   earlier cells run again without the culprit, and the rest is graded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import inspect
+import json
+import platform
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+from otter.test_files import ExceptionTestFile
+
+from autograder import build, course, expect
+from autograder.markers import Question, task_of
+from autograder.remote import Environment, Kernel, KernelLost, RemoteError, TimeOver, is_remote
+from autograder.sandbox import Workspace, kernel_spec
+from autograder.sandbox import check as check_sandbox
+from autograder.submissions import Submission
+from autograder.verdict import CaseResult, Status, Verdict, WrittenAnswer
+from hlmtools.check import SlipRecognised
+
+MAX_NEW_KERNELS = 6
+MAX_WRITTEN = 20_000
+_ANSWER_PROMPT = "_Type your answer here, replacing this text._"
+_CHECK_CELL = re.compile(r"^\s*grader\.check\(\s*[\"'](\w+)[\"']\s*\)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class WrittenQuestion:
+    """A question that a person scores, and where its answer stands in the notebook."""
+
+    name: str  # "task1_9a"
+    points: float
+    cell_id: str
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What the judge holds of one homework.
+
+    Attributes
+    ----------
+    homework
+        Its entry in course.toml.
+    tests
+        Source of the full test file of each automatic question, in the order of the tasks.
+    written
+        Each written question with its points and the id of its answer's cell.
+    functions
+        Names that mean functions of the student module.
+    """
+
+    homework: course.Homework
+    tests: dict[str, str]
+    written: tuple[WrittenQuestion, ...]
+    functions: frozenset[str]
+
+
+def load(hw: str) -> Assignment:
+    """Everything needed to judge a homework; its notebook is built where it changed."""
+    return _load(hw, build.staged(hw))
+
+
+def grade_submission(
+    hw: str, submission: Submission, sandbox: str, limits: course.Limits | None = None
+) -> Verdict:
+    """Grade one submission.
+
+    Parameters
+    ----------
+    hw
+        Homework id, such as ``"hw1"``.
+    submission
+        What `submissions.find` made of a file.
+    sandbox
+        ``bwrap``, ``user`` or ``none``.
+    limits
+        Bounds; those of course.toml by default.
+
+    Returns
+    -------
+    Verdict
+        Always one, whatever the submission does.
+    """
+    started = time.monotonic()
+    assignment = load(hw)
+    strength = check_sandbox(sandbox)
+    if submission.problem is None:
+        try:
+            with Session(assignment, submission, sandbox, limits) as session:
+                session.run_notebook()
+                verdict = session.verdict()
+        except Unreadable as problem:
+            verdict = _unreadable(assignment, submission, str(problem))
+    else:
+        verdict = _unreadable(assignment, submission, submission.problem)
+    seconds = round(time.monotonic() - started, 3)
+    return replace(verdict, sandbox=strength, seconds=seconds, versions=versions())
+
+
+@contextmanager
+def open_session(
+    hw: str, submission: Submission, sandbox: str, limits: course.Limits | None = None
+) -> Iterator[Session]:
+    """A session that stays open, to run single tasks again (`verify` plants slips this way)."""
+    with Session(load(hw), submission, sandbox, limits) as session:
+        yield session
+
+
+def digest(hw: str) -> str:
+    """Hash of all that the judge brings to a verdict: tests, references, given and own code."""
+    homework = course.homework(hw)
+    folders = [
+        (course.ROOT / "autograder", "*.py"),
+        (course.ROOT / "autograder" / "references", "*"),
+        (course.ROOT / "hlmtools", "*.py"),
+        (course.ROOT / "data", "*.csv"),
+        (course.ROOT / "solutions" / "hlmtools", "*.py"),
+        (course.ROOT / "solutions" / homework.folder, "*.py"),
+    ]
+    paths = [path for folder, pattern in folders for path in sorted(folder.glob(pattern))]
+    found = hashlib.sha256()
+    for path in paths:
+        if path.is_file():
+            found.update(path.name.encode() + b"\0" + path.read_bytes())
+    return found.hexdigest()
+
+
+@lru_cache
+def versions() -> dict[str, str]:
+    """Versions that a result depends on."""
+    packages = ("numpy", "scipy", "pandas", "statsmodels", "otter-grader", "ipykernel")
+    installed = {name: importlib.metadata.version(name) for name in packages}
+    return {"python": platform.python_version(), **installed}
+
+
+class Unreadable(Exception):
+    """A submission without a notebook that could run; the text says why."""
+
+
+class Session:
+    """One submission being graded.
+
+    Parameters
+    ----------
+    assignment
+        What the judge holds of the homework.
+    submission
+        The student's notebook and module.
+    sandbox
+        Kind of sandbox.
+    limits
+        Bounds; those of course.toml by default.
+
+    Examples
+    --------
+    A session is a context; leaving it ends every process of the submission::
+
+        with Session(load("hw1"), submission, "bwrap") as session:
+            session.run_notebook()
+            verdict = session.verdict()
+    """
+
+    def __init__(
+        self,
+        assignment: Assignment,
+        submission: Submission,
+        sandbox: str,
+        limits: course.Limits | None = None,
+    ) -> None:
+        self.assignment, self.submission = assignment, submission
+        self.limits = limits or course.load().limits
+        self.sandbox = sandbox
+        self.notebook = _read_notebook(submission)
+        self.cases: dict[str, list[CaseResult]] = {}
+        self.repairs: list[str] = []
+        self.alerts: list[str] = [f"brought {name!r}, not used" for name in submission.extra[:20]]
+        self.partial = False
+        self._skipped: set[int] = set()
+        self._hung: set[str] = set()
+        self._kernels = 0
+        self._over = False
+        self._ends = time.monotonic() + self.limits.notebook_seconds
+
+    def __enter__(self) -> Session:
+        self._folder = Path(tempfile.mkdtemp(prefix="hlm-"))
+        self._space = _lay_out(self._folder, self.assignment, self.submission)
+        if self.submission.module is None:
+            module = self.assignment.homework.module
+            self.repairs.append(f"hlmtools/{module}.py was not handed in; its tasks count as empty")
+        self._start_kernel()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._kernel.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    # ------------------------------------------------------------------ running the notebook
+
+    def run_notebook(self) -> None:
+        """Run all cells; test each task at its check cell, or after the last cell."""
+        checks = _check_cells(self.notebook, list(self.assignment.tests))
+        for index, cell in enumerate(self.notebook.cells):
+            if cell.cell_type == "code" and cell.source.strip():
+                self._run_cell(index)
+            for question in checks.get(index, ()):
+                self._run_question(question, index)
+        for question in self.assignment.tests:
+            if question not in self.cases:
+                self._run_question(question, len(self.notebook.cells) - 1)
+
+    def run_task(self, task: str) -> list[CaseResult]:
+        """Run the tests of a task again, on the kernel as it is now."""
+        questions = [name for name in self.assignment.tests if task_of(name) == task]
+        for question in questions:
+            self._run_question(question, len(self.notebook.cells) - 1)
+        return [case for question in questions for case in self.cases[question]]
+
+    def patch(self, code: str) -> None:
+        """Run code in the notebook's kernel that is no cell of the notebook."""
+        self._kernel.run_code(code)
+
+    def _run_cell(self, index: int) -> None:
+        if index in self._skipped or self._over:
+            return
+        if time.monotonic() > self._ends:
+            self._over = True
+            self._cut(index, f"the notebook ran longer than {self.limits.notebook_seconds:g} s")
+            return
+        try:
+            self._kernel.run_cell(index)
+        except TimeOver as problem:
+            self._cut(index, str(problem))
+        except KernelLost as problem:
+            self._cut(index, str(problem))
+            self._replace_kernel(index)
+
+    def _cut(self, index: int, reason: str) -> None:
+        """Note that a cell was ended, where the student and the TA will see it."""
+        self.partial = True
+        self._skipped.add(index)
+        self.alerts.append(f"cell {index + 1}: {reason}")
+        text = f"\nThis cell was ended while it was graded: {reason}.\n"
+        self.notebook.cells[index].outputs.append(
+            NotebookNode(output_type="stream", name="stderr", text=text)
+        )
+
+    # ---------------------------------------------------------------------------- the kernel
+
+    def _start_kernel(self) -> None:
+        self._kernels += 1
+        module = self.assignment.homework.module
+        sockets = self._space.sockets
+        shutil.rmtree(sockets, ignore_errors=True)
+        sockets.mkdir(mode=0o700)
+        spec = kernel_spec(self.sandbox, self._space, module, self.limits)
+        self._kernel = Kernel(spec, sockets, self.notebook, self.limits)
+
+    def _replace_kernel(self, index: int) -> None:
+        """Start a new kernel and bring it to where the notebook was, without the culprits."""
+        self._kernel.close()
+        if self._kernels > MAX_NEW_KERNELS or time.monotonic() > self._ends:
+            self._over = True
+            self.alerts.append("no new kernel was started; what follows was not run")
+            return
+        self._start_kernel()
+        for earlier in range(index):
+            cell = self.notebook.cells[earlier]
+            if cell.cell_type == "code" and cell.source.strip():
+                self._run_cell(earlier)
+
+    # ----------------------------------------------------------------------------- the tests
+
+    def _run_question(self, question: str, index: int) -> None:
+        source = self.assignment.tests[question]
+        test_file = _JudgeTestFile.from_string(source, path=f"{question}.py")
+        self.cases[question] = [
+            self._run_case(test_file, case, index) for case in test_file.test_cases
+        ]
+
+    def _run_case(self, test_file: _JudgeTestFile, case: Any, index: int) -> CaseResult:
+        started = time.monotonic()
+        environment = _GuardedEnvironment(self._kernel, self.assignment.functions, self._hung)
+        one = _JudgeTestFile(test_file.name, test_file.path, [case])
+        one.missing = environment.missing
+        with (
+            expect.judging(self.assignment.homework) as notes,
+            self._kernel.within(self.limits.test_seconds),
+        ):
+            one.run(environment)
+        self._after_case(one, environment, index)
+        return CaseResult(
+            task=task_of(test_file.name),
+            question=test_file.name,
+            name=_label(case.body.test_func.__name__),
+            points=float(case.points),
+            passed=one.test_case_results[0].passed,
+            hidden=bool(case.hidden),
+            message=one.message or case.success_message or "",
+            slip=one.slip.get("name") if one.slip else None,
+            see=one.slip.get("see") if one.slip else None,
+            seconds=round(time.monotonic() - started, 3),
+            followed=notes.followed,
+        )
+
+    def _after_case(
+        self, one: _JudgeTestFile, environment: _GuardedEnvironment, index: int
+    ) -> None:
+        for text in self._kernel.output_while_answering:
+            self.alerts.append(f"{one.name}: printed while answering: {text}")
+        self._kernel.output_while_answering.clear()
+        if one.fault:
+            self.alerts.append(f"{one.name}: the check itself failed: {one.fault}")
+        if one.hang:
+            self.partial = True
+            self._hung.update(environment.called)
+            self.alerts.append(f"{one.name}: {one.hang}")
+        if self._kernel.lost and not self._over:
+            self._replace_kernel(index + 1)
+
+    # --------------------------------------------------------------------------- the verdict
+
+    def verdict(self) -> Verdict:
+        """What is known once the notebook has run."""
+        cases = tuple(case for name in self.assignment.tests for case in self.cases[name])
+        status: Status = "partial" if self.partial else "repaired" if self.repairs else "ok"
+        return Verdict(
+            submission=self.submission.id,
+            source=self.submission.source,
+            student_id=self.submission.student_id,
+            name=self.submission.name,
+            homework=self.assignment.homework.id,
+            status=status,
+            cases=cases,
+            written=_written_answers(self.assignment, self.notebook),
+            repairs=tuple(self.repairs),
+            alerts=tuple(self.alerts),
+            executed=json.loads(nbformat.writes(self.notebook)),
+        )
+
+
+# ---------------------------------------------------------------------------- the test files
+
+
+class _GuardedEnvironment(Environment):
+    """Remembers what a case took and what had no value; refuses functions that hung before."""
+
+    def __init__(self, kernel: Kernel, functions: frozenset[str], hung: set[str]) -> None:
+        super().__init__(kernel, functions)
+        self._hung = hung
+        self.called: set[str] = set()
+        self.missing: list[str] = []
+
+    def get(self, name: str, default: Any = None) -> Any:
+        if name in self._hung:
+            raise TimeOver(f"{name} took too long in an earlier check")
+        if name in self._functions:
+            self.called.add(name)
+        value = super().get(name, default)
+        if value is None or value is Ellipsis:
+            self.missing.append(name)
+        return value
+
+
+class _JudgeTestFile(ExceptionTestFile):
+    """Otter's test file, with messages that never show the test's code or an expected value."""
+
+    message: str = ""
+    slip: dict[str, Any] | None = None
+    hang: str | None = None
+    fault: str | None = None
+    missing: Sequence[str] = ()
+
+    def _generate_error_message(self, excp: Exception, context: int = 0) -> str:
+        self.message = self._explain(excp, hidden=bool(self.test_cases[0].hidden))
+        return self.message
+
+    def _explain(self, error: Exception, hidden: bool) -> str:
+        if isinstance(error, SlipRecognised):
+            self.slip = error.slip
+            return str(error)
+        if isinstance(error, (TimeOver, KernelLost)):
+            self.hang = str(error)
+            return f"Your code did not answer: {error}."
+        if is_remote(error):
+            return _remote_message(error, hidden)
+        if isinstance(error, expect.Mismatch) or (isinstance(error, AssertionError) and str(error)):
+            return str(error)
+        if isinstance(error, AssertionError):
+            return "This check did not pass."
+        if self.missing:
+            return f"{self.missing[0]} has no value. Is its cell run, and are the dots replaced?"
+        self.fault = f"{type(error).__name__}: {error}"
+        return "This check could not run. Tell your instructor."
+
+
+def _remote_message(error: Exception, hidden: bool) -> str:
+    """What the submission raised; its text only where the student could see it anyway."""
+    if isinstance(error, NotImplementedError):
+        return "This function is not written yet."
+    if isinstance(error, RemoteError) and hidden:
+        return "Your code raised an error, or gave back something that is not plain numbers."
+    text = "" if hidden else f": {str(error)[:300]}"
+    return f"Your code raised {type(error).__name__}{text}"
+
+
+def _label(name: str) -> str:
+    return name.replace("_", " ")
+
+
+# ----------------------------------------------------------------------- what the judge holds
+
+
+@lru_cache
+def _load(hw: str, built: build.Built) -> Assignment:
+    homework = course.homework(hw)
+    tests = built.autograder_tests
+    questions = build.read_master(homework).questions
+    names = [question.name for question in questions if not question.manual]
+    return Assignment(
+        homework=homework,
+        tests={name: (tests / f"{name}.py").read_text(encoding="utf-8") for name in names},
+        written=_written_questions(questions, built.student / f"{hw}.ipynb"),
+        functions=_function_names(homework),
+    )
+
+
+def _written_questions(
+    questions: tuple[Question, ...], template: Path
+) -> tuple[WrittenQuestion, ...]:
+    cells = nbformat.read(template, as_version=4).cells
+    answers = [cell.id for cell in cells if cell.source.startswith(_ANSWER_PROMPT)]
+    manual = [question for question in questions if question.manual]
+    return tuple(
+        WrittenQuestion(question.name, question.points, cell_id)
+        for question, cell_id in zip(manual, answers, strict=True)
+    )
+
+
+def _function_names(homework: course.Homework) -> frozenset[str]:
+    with expect.judging(homework):
+        module = expect.solved()
+    found = inspect.getmembers(module, inspect.isfunction)
+    names = {name for name, function in found if function.__module__ == module.__name__}
+    return frozenset(name for name in names if not name.startswith("_"))
+
+
+# ------------------------------------------------------------------------ what a student sent
+
+
+def _read_notebook(submission: Submission) -> NotebookNode:
+    try:
+        notebook = nbformat.reads((submission.notebook or b"").decode("utf-8-sig"), as_version=4)
+        for cell in notebook.cells:
+            cell.source = "".join(cell.source)
+            if cell.cell_type == "code":
+                cell.outputs = []
+                cell.execution_count = None
+    except Exception as error:
+        raise Unreadable(f"the notebook cannot be read ({type(error).__name__})") from None
+    return notebook
+
+
+def _check_cells(notebook: NotebookNode, questions: list[str]) -> dict[int, list[str]]:
+    """Questions by the cell that checks them; the last cell counts where there are several."""
+    places: dict[str, int] = {}
+    for index, cell in enumerate(notebook.cells):
+        if cell.cell_type == "code":
+            places.update(dict.fromkeys(_CHECK_CELL.findall(cell.source), index))
+    checks: dict[int, list[str]] = {}
+    for question in questions:
+        if question in places:
+            checks.setdefault(places[question], []).append(question)
+    return checks
+
+
+def _written_answers(assignment: Assignment, notebook: NotebookNode) -> tuple[WrittenAnswer, ...]:
+    """Texts of the written questions, found by the ids of their cells."""
+    texts = {cell.get("id"): cell.source for cell in notebook.cells if cell.cell_type == "markdown"}
+    return tuple(
+        WrittenAnswer(
+            question=each.name,
+            task=task_of(each.name),
+            points=each.points,
+            text=texts.get(each.cell_id, "").removeprefix(_ANSWER_PROMPT)[:MAX_WRITTEN],
+        )
+        for each in assignment.written
+    )
+
+
+def _lay_out(folder: Path, assignment: Assignment, submission: Submission) -> Workspace:
+    """The notebook's folder as the student had it: ours, but for the student's own module."""
+    homework, files = assignment.homework, folder / "w"
+    build.lay_out_package(homework.id, files / "hlmtools")
+    (files / "data").mkdir()
+    for name in ("registry.toml", *(f"{each}.csv" for each in homework.data)):
+        shutil.copyfile(course.ROOT / "data" / name, files / "data" / name)
+    if submission.module is not None:
+        (files / "hlmtools" / f"{homework.module}.py").write_bytes(submission.module)
+    return Workspace(files, folder / "s")
+
+
+def _unreadable(assignment: Assignment, submission: Submission, problem: str) -> Verdict:
+    """Nothing could run: every case failed, and the reason stands in the alerts."""
+    cases = [
+        CaseResult(
+            task=task_of(name),
+            question=name,
+            name=_label(case.body.test_func.__name__),
+            points=float(case.points),
+            passed=False,
+            hidden=bool(case.hidden),
+            message="Nothing could be run.",
+        )
+        for name, source in assignment.tests.items()
+        for case in ExceptionTestFile.from_string(source).test_cases
+    ]
+    return Verdict(
+        submission=submission.id,
+        source=submission.source,
+        student_id=submission.student_id,
+        name=submission.name,
+        homework=assignment.homework.id,
+        status="unreadable",
+        cases=tuple(cases),
+        alerts=(problem,),
+    )

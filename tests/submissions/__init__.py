@@ -1,0 +1,1 @@
+"""Submissions made when the tests run: good, wrong, damaged and hostile ones."""
