@@ -75,8 +75,8 @@ def lrt(smaller: Any, larger: Any) -> LRTResult:
 
     Examples
     --------
-    >>> from hlmtools.linear import example_data, lmer
-    >>> fit = lmer("Yield ~ 1 + (1 | Batch)", example_data("dyestuff"), reml=False)
+    >>> from hlmtools import lmer, load_dataset
+    >>> fit = lmer("Yield ~ 1 + (1 | Batch)", load_dataset("dyestuff"), reml=False)
     >>> test = lrt(None, fit)
     >>> round(test.stat, 4), round(test.p_value, 4), test.reference
     (5.4028, 0.0101, '0.5 chi2_0 + 0.5 chi2_1')
@@ -137,13 +137,13 @@ def profile_interval(fit: Any, level: float = 0.95) -> pd.DataFrame:
 
     Examples
     --------
-    >>> from hlmtools.linear import example_data, lmer
-    >>> fit = lmer("Yield ~ 1 + (1 | Batch)", example_data("dyestuff"))
+    >>> from hlmtools import lmer, load_dataset
+    >>> fit = lmer("Yield ~ 1 + (1 | Batch)", load_dataset("dyestuff"))
     >>> fit.conf_int("profile").round(2)
-                            lower    upper
-    sd(Intercept|Batch)     12.20    84.06
-    sigma                   38.23    67.66
-    Intercept             1486.45  1568.55
+                           lower    upper
+    sd(Intercept|Batch)    12.20    84.06
+    sigma                  38.23    67.66
+    Intercept            1486.45  1568.55
     """
     if not isinstance(fit.model, LinearModel):
         raise ValueError("profile intervals are for lmer fits; use method='wald' or 'boot' here.")
@@ -353,8 +353,10 @@ class _Profile:
                 return bound
             else:
                 inside, solution = (t, zeta), point
-            t = inside[0] + sign * step * 1.6**k if outside is None else _between(
-                inside, outside, target, halve=k % 4 == 3
+            t = (
+                inside[0] + sign * step * 1.6**k
+                if outside is None
+                else _between(inside, outside, target, halve=k % 4 == 3)
             )
         return t
 
@@ -430,8 +432,8 @@ def bootstrap(
 
     Examples
     --------
-    >>> from hlmtools.linear import example_data, lmer
-    >>> fit = lmer("Yield ~ 1 + (1 | Batch)", example_data("dyestuff"))
+    >>> from hlmtools import lmer, load_dataset
+    >>> fit = lmer("Yield ~ 1 + (1 | Batch)", load_dataset("dyestuff"))
     >>> bootstrap(fit, n_sim=4, seed=1, progress=False).shape
     (4, 3)
     """
@@ -490,8 +492,8 @@ def satterthwaite(fit: Any, contrast: Any = None) -> pd.DataFrame:
 
     Examples
     --------
-    >>> from hlmtools.linear import example_data, lmer
-    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", example_data("sleepstudy"))
+    >>> from hlmtools import lmer, load_dataset
+    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
     >>> satterthwaite(fit)["df"].round(3).tolist()
     [17.0, 17.0]
     """
@@ -521,9 +523,7 @@ def _satterthwaite_df(fit: Any, L: np.ndarray) -> np.ndarray:
         here = criterion(eliminate(model.products, lambdas), model.n, model.reml, sigma**2)
         size = model.n - model.p if model.reml else model.n
         slopes = [2.0 * G @ lam for G, lam in zip(here.G, lambdas, strict=True)]
-        return np.append(
-            pack(slopes, model.blocks), 2.0 * size / sigma - 2.0 * here.rss / sigma**3
-        )
+        return np.append(pack(slopes, model.blocks), 2.0 * size / sigma - 2.0 * here.rss / sigma**3)
 
     def variances(x: np.ndarray) -> np.ndarray:
         here = model.end(x[:-1])[1]
@@ -564,8 +564,8 @@ def cluster_robust(fit: Any, kind: str = "CR0") -> pd.DataFrame:
     --------
     With X = Z and an unstructured Psi, ML and CR0 give the very same standard errors.
 
-    >>> from hlmtools.linear import example_data, lmer
-    >>> data = example_data("sleepstudy")
+    >>> from hlmtools import lmer, load_dataset
+    >>> data = load_dataset("sleepstudy")
     >>> fit = lmer("Reaction ~ Days + (Days | Subject)", data, reml=False)
     >>> robust = np.sqrt(np.diag(cluster_robust(fit)))
     >>> robust.round(4).tolist(), fit.bse.round(4).tolist()
@@ -629,8 +629,8 @@ def r2_levels(null: Any, fit: Any) -> pd.Series:
 
     Examples
     --------
-    >>> from hlmtools.linear import example_data, lmer
-    >>> hsb = example_data("hsb")
+    >>> from hlmtools import lmer, load_dataset
+    >>> hsb = load_dataset("hsb")
     >>> null = lmer("mAch ~ 1 + (1 | school)", hsb)
     >>> r2_levels(null, lmer("mAch ~ ses + meanses + (1 | school)", hsb)).round(4).tolist()
     [0.6874, 0.0544, 0.6243, 0.1686]

@@ -69,8 +69,8 @@ def lmer(formula: str, data: pd.DataFrame, reml: bool = True) -> LinearResult:
     ``fit(method="lbfgs")`` reports ``converged=True`` at 46718.81 (11.15 and 0.933).
     The optimum, found here and by lme4, is 46714.234 (8.681 and 0.694):
 
-    >>> from hlmtools.linear import example_data
-    >>> hsb = example_data("hsb")
+    >>> from hlmtools import load_dataset
+    >>> hsb = load_dataset("hsb")
     >>> fit = lmer("mAch ~ cses + (cses | school)", hsb)
     >>> round(fit.deviance, 3), fit.cov_re["school"].round(3).to_numpy().tolist(), fit.converged
     (46714.234, [[8.681, 0.047], [0.047, 0.694]], True)
@@ -89,7 +89,7 @@ def lmer(formula: str, data: pd.DataFrame, reml: bool = True) -> LinearResult:
     ...           1595, 1630, 1515, 1635, 1625, 1520, 1455, 1450, 1480, 1445]
     >>> dyestuff = pd.DataFrame({"Yield": yields, "Batch": np.repeat(list("ABCDEF"), 5)})
     >>> fit = lmer("Yield ~ 1 + (1 | Batch)", dyestuff, reml=False)
-    >>> round(fit.cov_re["Batch"].iloc[0, 0], 2), round(fit.scale, 2), round(fit.deviance, 4)
+    >>> round(float(fit.cov_re["Batch"].iloc[0, 0]), 2), round(fit.scale, 2), round(fit.deviance, 4)
     (1388.33, 2451.25, 327.3271)
     """
     design = build(formula, data)
@@ -673,9 +673,7 @@ class _Search:
         found = optimize.minimize(self, theta, jac=True, method="L-BFGS-B", options=options)
         return found.x
 
-    def hessian(
-        self, theta: np.ndarray, step: float = 1e-4, central: bool = True
-    ) -> np.ndarray:
+    def hessian(self, theta: np.ndarray, step: float = 1e-4, central: bool = True) -> np.ndarray:
         """Second derivatives by differences of the gradient."""
         return jacobian(lambda t: self(t)[1], theta, step, central)
 
@@ -707,9 +705,7 @@ def _bfgs_update(hessian: np.ndarray, step: np.ndarray, change: np.ndarray) -> n
     return hessian + np.outer(change, change) / curvature - np.outer(along, along) / known
 
 
-def jacobian(
-    function: Any, x: np.ndarray, step: float = 1e-4, central: bool = True
-) -> np.ndarray:
+def jacobian(function: Any, x: np.ndarray, step: float = 1e-4, central: bool = True) -> np.ndarray:
     """Derivative of a vector function by differences, made symmetric if square.
 
     Examples
@@ -822,10 +818,3 @@ def _check_size(columns: int) -> None:
             f"the grouping factors but the largest have {columns} random effects together; "
             f"more than {_LARGEST_DENSE} do not fit into memory here. Drop or coarsen one."
         )
-
-
-def example_data(name: str) -> pd.DataFrame:
-    """Load a data set of the course for the examples in this package's docstrings."""
-    from hlmtools.datasets import load_dataset
-
-    return load_dataset(name)

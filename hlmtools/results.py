@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.linalg import solve_triangular
-from scipy.special import ndtr
 
 
 class AnovaComponents(NamedTuple):
@@ -179,7 +178,7 @@ class MixedResult:
         found = {}
         for block, lam in zip(self.model.blocks, self._lambdas, strict=True):
             for term, R, columns in zip(block.terms, block.R, block.slices, strict=True):
-                root = solve_triangular(R, lam[columns, columns])
+                root = np.linalg.solve(R, lam[columns, columns])
                 psi = self.scale * root @ root.T  # Psi = sigma2 R^-1 Omega R^-T
                 found[term.key] = pd.DataFrame(psi, index=term.names, columns=term.names)
         return {term.key: found[term.key] for term in self.model.design.terms}
@@ -198,7 +197,7 @@ class MixedResult:
         found = {}
         for block, modes in zip(self.model.blocks, self._modes, strict=True):
             for term, R, columns in zip(block.terms, block.R, block.slices, strict=True):
-                values = solve_triangular(R, modes[:, columns].T).T
+                values = np.linalg.solve(R, modes[:, columns].T).T
                 found[term.key] = pd.DataFrame(values, index=term.levels, columns=term.names)
         return {term.key: found[term.key] for term in self.model.design.terms}
 
@@ -212,7 +211,7 @@ class MixedResult:
         found = {}
         for block, covariances in zip(self.model.blocks, self._mode_covariances, strict=True):
             for term, R, columns in zip(block.terms, block.R, block.slices, strict=True):
-                inverse = solve_triangular(R, np.eye(len(R)))
+                inverse = np.linalg.solve(R, np.eye(len(R)))
                 values = inverse @ covariances[:, columns, columns] @ inverse.T
                 rows = pd.MultiIndex.from_product([term.levels, term.names])
                 flat = values.reshape(-1, len(R))
@@ -242,9 +241,7 @@ class MixedResult:
             eta = eta + np.einsum("nq,nq->n", new_matrix(term.spec, newdata), zeta)
         return pd.Series(eta, index=newdata.index)
 
-    def conf_int(
-        self, method: str = "wald", level: float = 0.95, **options: Any
-    ) -> pd.DataFrame:
+    def conf_int(self, method: str = "wald", level: float = 0.95, **options: Any) -> pd.DataFrame:
         """Confidence intervals, columns ``lower`` and ``upper``.
 
         Parameters
@@ -271,8 +268,8 @@ class MixedResult:
     def summary(self) -> str:
         """A table of the fit, laid out as statsmodels does, variances and SDs named as such."""
         rule = "=" * 78
-        lines = [f"{self._title:^78}", rule]
-        lines += [f"{left:<39}{right:>39}" for left, right in self._head()]
+        lines = [f"{self._title:^78}".rstrip(), rule]
+        lines += [f"{left:<39}{right:>39}".rstrip() for left, right in self._head()]
         lines += ["-" * 78, *self._fixed_table(), "-" * 78, *self._random_table(), rule]
         notes = [
             text
@@ -295,9 +292,11 @@ class MixedResult:
 
     def _fixed_table(self) -> list[str]:
         interval = self.conf_int()
-        p_values = 2.0 * ndtr(-np.abs(self.tvalues.to_numpy()))
-        lines = [f"{'Fixed effects':<28}{'coef':>10}{'std err':>9}{'z':>8}{'P>|z|':>7}"
-                 f"{'[0.025':>8}{'0.975]':>8}"]
+        p_values = [math.erfc(abs(z) / math.sqrt(2.0)) for z in self.tvalues]
+        lines = [
+            f"{'Fixed effects':<28}{'coef':>10}{'std err':>9}{'z':>8}{'P>|z|':>7}"
+            f"{'[0.025':>8}{'0.975]':>8}"
+        ]
         for k, name in enumerate(self.params.index):
             low, high = interval.iloc[k]
             lines.append(
@@ -315,7 +314,7 @@ class MixedResult:
                 corr = np.divide(psi.to_numpy()[k, :k], scale, out=np.zeros(k), where=scale > 0)
                 text = " ".join(f"{value:.3f}" for value in corr)
                 label = f"{key}: {name}"[:42]
-                lines.append(f"{label:<42}{sd[k] ** 2:>12.6g}{sd[k]:>12.6g}{text:>12}")
+                lines.append(f"{label:<42}{sd[k] ** 2:>12.6g}{sd[k]:>12.6g}{text:>12}".rstrip())
         return lines
 
 
@@ -325,14 +324,14 @@ class LinearResult(MixedResult):
 
     Examples
     --------
-    >>> from hlmtools.linear import example_data, lmer
-    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", example_data("sleepstudy"))
+    >>> from hlmtools import lmer, load_dataset
+    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
     >>> fit.params.round(3).to_dict()
     {'Intercept': 251.405, 'Days': 10.467}
     >>> fit.cov_re["Subject"].round(1).to_numpy().tolist(), round(fit.scale, 1)
     ([[612.1, 9.6], [9.6, 35.1]], 654.9)
-    >>> print(fit.summary())  # doctest: +ELLIPSIS
-                           Linear mixed model (hlmtools.lmer)...
+    >>> print(fit.summary().splitlines()[-2])
+    Residual                                       654.941     25.5918
     """
 
     _n_scale = 1
@@ -370,7 +369,7 @@ class LinearResult(MixedResult):
     def params(self) -> pd.Series:
         """Fixed effects."""
         model = self.model
-        shift = solve_triangular(model.R, self._end[1].coef) if model.p else np.empty(0)
+        shift = np.linalg.solve(model.R, self._end[1].coef) if model.p else np.empty(0)
         return pd.Series(model.beta_ols + model.y_scale * shift, index=list(model.design.x_names))
 
     @cached_property
@@ -378,8 +377,8 @@ class LinearResult(MixedResult):
         """sigma2 (X'V^-1 X)^-1, Bates et al. 2015, eq. 54."""
         if not self.model.p:
             return np.empty((0, 0))
-        half = solve_triangular(self.model.R, self._end[1].M_inverse)
-        return self.scale * solve_triangular(self.model.R, half.T)
+        half = np.linalg.solve(self.model.R, self._end[1].M_inverse)
+        return self.scale * np.linalg.solve(self.model.R, half.T)
 
     @cached_property
     def _modes(self) -> list[np.ndarray]:
@@ -387,8 +386,7 @@ class LinearResult(MixedResult):
         reduced, here = self._end
         residual = self.model.y_scale * np.append(-here.coef, 1.0)
         return [
-            (E @ residual) @ (lam @ lam.T)
-            for E, lam in zip(reduced.E, self._lambdas, strict=True)
+            (E @ residual) @ (lam @ lam.T) for E, lam in zip(reduced.E, self._lambdas, strict=True)
         ]
 
     @cached_property
@@ -423,9 +421,9 @@ class LinearResult(MixedResult):
 
         Examples
         --------
-        >>> from hlmtools.linear import example_data, lmer
-        >>> fit = lmer("Reaction ~ Days + (Days | Subject)", example_data("sleepstudy"))
-        >>> new = pd.DataFrame({"Days": [10, 10], "Subject": [308, -1]})
+        >>> from hlmtools import lmer, load_dataset
+        >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
+        >>> new = pd.DataFrame({"Days": [10, 10], "Subject": ["308", "new"]})
         >>> fit.predict(new).round(2).tolist()
         [450.33, 356.08]
         """
@@ -442,9 +440,8 @@ class GeneralizedResult(MixedResult):
 
     Examples
     --------
-    >>> from hlmtools.generalized import glmer
-    >>> from hlmtools.linear import example_data
-    >>> data = example_data("ohio")
+    >>> from hlmtools import glmer, load_dataset
+    >>> data = load_dataset("ohio")
     >>> fit = glmer("resp ~ age*smoke + (1 | id)", data, n_agq=51)
     >>> fit.params.round(3).to_dict()
     {'Intercept': -3.128, 'age': -0.216, 'smoke': 0.462, 'age:smoke': 0.105}
@@ -482,7 +479,7 @@ class GeneralizedResult(MixedResult):
     @cached_property
     def params(self) -> pd.Series:
         """Fixed effects, on the scale of the link (log odds or log rate)."""
-        beta = solve_triangular(self.model.R, self._x[self.model.n_theta :])
+        beta = np.linalg.solve(self.model.R, self._x[self.model.n_theta :])
         return pd.Series(beta, index=list(self.model.design.x_names))
 
     @cached_property
@@ -490,7 +487,7 @@ class GeneralizedResult(MixedResult):
         """Inverse of the observed information of all parameters, block of the fixed effects."""
         k = self.model.n_theta
         joint = np.linalg.pinv(self.optimum.hessian / 2.0, hermitian=True)[k:, k:]
-        inverse = solve_triangular(self.model.R, np.eye(len(self.model.R)))
+        inverse = np.linalg.solve(self.model.R, np.eye(len(self.model.R)))
         return inverse @ joint @ inverse.T
 
     @cached_property
@@ -514,7 +511,7 @@ class GeneralizedResult(MixedResult):
         (block,) = self.model.blocks
         found = {}
         for term, R, columns in zip(block.terms, block.R, block.slices, strict=True):
-            values = solve_triangular(R, means[:, columns].T).T
+            values = np.linalg.solve(R, means[:, columns].T).T
             found[term.key] = pd.DataFrame(values, index=term.levels, columns=term.names)
         return found
 
