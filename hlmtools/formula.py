@@ -136,9 +136,41 @@ def build(formula: str, data: pd.DataFrame, *, ratio: bool = False) -> Design:
     y, denominator = _response(parsed.response, data, ratio)
     X, x_spec = _matrix(parsed.fixed, data)
     x_names = tuple(x_spec.column_names)
-    _check_rank(X, x_names, "the fixed part")
+    check_rank(X, x_names, "the fixed part")
     terms = tuple(_random_terms(parsed.bars, data))
     return Design(formula, parsed.response, y, X, x_names, x_spec, terms, data.index, denominator)
+
+
+def build_fixed(formula: str, data: pd.DataFrame, *columns: str) -> Design:
+    """Turn a formula without bars into matrices, for the models without random effects.
+
+    Parameters
+    ----------
+    formula
+        ``"y ~ x*z"``.
+    data
+        One row a level-1 unit.
+    columns
+        Further columns the model uses (clusters, times): they are checked too.
+
+    Examples
+    --------
+    >>> build_fixed("y ~ x", pd.DataFrame({"y": [1.0, 2.0], "x": [0, 1]})).x_names
+    ('Intercept', 'x')
+    """
+    if "|" in formula:
+        raise ValueError(f"formula {formula!r} has a random term; this model takes none.")
+    marked = parse(f"{formula} + (1 | {columns[0] if columns else 'none'})")
+    bars = tuple(Bar("1", f"`{column}`") for column in columns)
+    parsed = ParsedFormula(marked.response, marked.fixed, bars)
+    if len(data) == 0:
+        raise ValueError("data has no rows.")
+    _check_columns(parsed, data)
+    y, _ = _response(parsed.response, data, ratio=False)
+    X, x_spec = _matrix(parsed.fixed, data)
+    return Design(
+        formula, parsed.response, y, X, tuple(x_spec.column_names), x_spec, (), data.index
+    )
 
 
 def new_matrix(spec: ModelSpec, data: pd.DataFrame) -> np.ndarray:
@@ -305,7 +337,7 @@ def _random_terms(bars: tuple[Bar, ...], data: pd.DataFrame) -> Iterator[RandomT
     seen: dict[str, int] = {}
     for bar in bars:
         if bar.group not in factors:
-            factors[bar.group] = _factor(bar.group, data)
+            factors[bar.group] = cluster_codes(bar.group, data)
         if bar.expr not in matrices:
             matrices[bar.expr] = _matrix(bar.expr, data)
         codes, levels = factors[bar.group]
@@ -313,13 +345,20 @@ def _random_terms(bars: tuple[Bar, ...], data: pd.DataFrame) -> Iterator[RandomT
         names = tuple(spec.column_names)
         if not names:
             raise ValueError(f"random term ({bar.expr} | {bar.group}) is empty.")
-        _check_rank(Z, names, f"the random term ({bar.expr} | {bar.group})")
+        check_rank(Z, names, f"the random term ({bar.expr} | {bar.group})")
         count = seen[bar.group] = seen.get(bar.group, -1) + 1
         key = f"{bar.group}.{count}" if count else bar.group
         yield RandomTerm(key, bar.group, names, Z, codes, levels, spec)
 
 
-def _factor(group: str, data: pd.DataFrame) -> tuple[np.ndarray, pd.Index]:
+def cluster_codes(group: str, data: pd.DataFrame) -> tuple[np.ndarray, pd.Index]:
+    """Number the clusters 0 ... J-1 in the order of their sorted labels.
+
+    Examples
+    --------
+    >>> cluster_codes("g", pd.DataFrame({"g": ["b", "a", "b"]}))[0].tolist()
+    [1, 0, 1]
+    """
     codes, levels = pd.factorize(cluster_labels(group, data), sort=True)
     if len(levels) < 2:
         raise ValueError(
@@ -369,7 +408,7 @@ def _check_values(name: str, values: pd.Series) -> None:
         raise ValueError(f"column {name!r} has infinite values.")
 
 
-def _check_rank(matrix: np.ndarray, names: tuple[str, ...], where: str) -> None:
+def check_rank(matrix: np.ndarray, names: tuple[str, ...], where: str) -> None:
     """Find the first column that the ones before it determine (R's diagonal in a QR)."""
     if not matrix.shape[1]:
         return

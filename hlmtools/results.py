@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -594,3 +594,102 @@ class GeneralizedResult(MixedResult):
         from hlmtools.generalized import median_odds_ratio
 
         return median_odds_ratio(self._intercept_variance())
+
+
+# ---------------------------------------------------------------- models without random effects
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class RegressionResult:
+    """A regression with its covariance: GEE, GLS, fixed effects, differences, conditional logit.
+
+    Attributes
+    ----------
+    title, formula
+        What was fitted.
+    params, cov
+        Coefficients and their covariance matrix.
+    nobs, n_groups
+        Rows and clusters that count in the fit.
+    df_resid
+        Residual degrees of freedom for t tests; infinite where z tests are meant.
+    llf
+        Log-likelihood (restricted under REML), nan where the method has none.
+    scale
+        Residual variance.
+    details
+        What is particular to the method, by name.
+
+    Examples
+    --------
+    >>> from hlmtools import load_dataset
+    >>> from hlmtools.panel import fixed_effects
+    >>> fit = fixed_effects("mAch ~ cses", load_dataset("hsb"), groups="school")
+    >>> fit.params.round(6).to_dict(), fit.bse.round(6).to_dict()
+    ({'cses': 2.191172}, {'cses': 0.108646})
+    """
+
+    title: str
+    formula: str
+    params: pd.Series
+    cov: pd.DataFrame
+    nobs: int
+    n_groups: int
+    df_resid: float = math.inf
+    llf: float = math.nan
+    scale: float = math.nan
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"<RegressionResult {self.title}: {self.formula!r}>"
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    def cov_params(self) -> pd.DataFrame:
+        """Covariance matrix of the coefficients."""
+        return self.cov
+
+    @property
+    def bse(self) -> pd.Series:
+        """Standard errors."""
+        return pd.Series(np.sqrt(np.diag(self.cov)), index=self.params.index)
+
+    @property
+    def tvalues(self) -> pd.Series:
+        """Estimates divided by their standard errors."""
+        return self.params / self.bse
+
+    @property
+    def pvalues(self) -> pd.Series:
+        """Two-sided, from t with ``df_resid`` degrees of freedom."""
+        from scipy.special import stdtr
+
+        t = -np.abs(self.tvalues.to_numpy())
+        return pd.Series(2.0 * stdtr(min(self.df_resid, 1e10), t), index=self.params.index)
+
+    @property
+    def deviance(self) -> float:
+        """-2 log-likelihood."""
+        return -2.0 * self.llf
+
+    def conf_int(self, level: float = 0.95) -> pd.DataFrame:
+        """Wald intervals, columns ``lower`` and ``upper``."""
+        from scipy.special import stdtrit
+
+        t = stdtrit(min(self.df_resid, 1e10), (1.0 + level) / 2.0)
+        return pd.DataFrame(
+            {"lower": self.params - t * self.bse, "upper": self.params + t * self.bse}
+        )
+
+    def summary(self) -> str:
+        """A table of the fit."""
+        rule = "=" * 78
+        table = pd.DataFrame(
+            {"coef": self.params, "std err": self.bse, "t": self.tvalues, "P>|t|": self.pvalues}
+        ).join(self.conf_int())
+        lines = [f"{self.title:^78}".rstrip(), rule, f"Formula: {self.formula}"]
+        lines += [f"Observations: {self.nobs}   Clusters: {self.n_groups}", "-" * 78]
+        lines += [table.to_string(float_format=lambda value: f"{value:.4f}"), "-" * 78]
+        lines += [f"{key}: {value}" for key, value in self.details.items() if np.isscalar(value)]
+        return "\n".join([*lines, rule])
