@@ -292,7 +292,8 @@ def _cut(msg: dict, room: int) -> dict:
     """The first part of what was printed, and a note, in place of an output that is too long."""
     text = str(msg["content"].get("text", ""))[:room]
     content = {"name": "stdout", "text": f"{text}\n[the output was cut here]\n"}
-    return {**msg, "msg_type": "stream", "content": content}
+    header = {**msg["header"], "msg_type": "stream"}  # nbformat reads this one
+    return {**msg, "header": header, "msg_type": "stream", "content": content}
 
 
 class _MemoryWatch:

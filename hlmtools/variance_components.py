@@ -194,7 +194,8 @@ def fit_vc(y: ArrayLike, g: ArrayLike, reml: bool = True) -> VCResult:
     A numerical minimiser on an interval comes close to the end of it and never gets there.
     Compare what it finds with the deviance at 0, and ask it for enough digits: psi and sigma2 are
     checked to one part in ten thousand.
-    The intraclass correlation rho = lam / (1 + lam) runs from 0 to 1 and is a handy scale.
+    log(lam) is a handy scale: it has no unit and no end, and small and large ratios are found
+    equally well.
     Source: lecture notes 1.4 and 1.7.
 
     Examples

@@ -380,7 +380,7 @@ def form_of_anova_components(anova_components):
 def form_of_the_anova_answers(hsb_anova, dyestuff2_anova_psi):
     from hlmtools import check
 
-    check.number(getattr(hsb_anova, "psi", hsb_anova), "hsb_anova.psi", low=0)
+    check.number(getattr(hsb_anova, "psi", hsb_anova), "hsb_anova.psi")
     check.no_slip("hsb_anova_psi", hsb_anova.psi)
     check.no_slip("hsb_anova_n0", hsb_anova.n0)
     check.number(dyestuff2_anova_psi, "dyestuff2_anova_psi")
@@ -522,6 +522,7 @@ hsb_crit_0 = vc_deviance(0.0, hsb_stats, reml=True)  # SOLUTION 1.3
 hsb_crit_022 = vc_deviance(0.22, hsb_stats, reml=True)  # SOLUTION 1.3
 
 # %%
+# both curves, in one picture
 # BEGIN SOLUTION 1.3
 ratios = np.linspace(0.12, 0.36, 121)
 fig, ax = plt.subplots(figsize=(6.5, 4), layout="constrained")
@@ -530,7 +531,7 @@ for use_reml, style in [(True, "-"), (False, "--")]:
     ax.plot(ratios, curve - curve.min(), style, label="REML" if use_reml else "ML")
 ax.set_xlabel("ratio of variances λ = ψ / σ² (no unit)")
 ax.set_ylabel("criterion above its minimum")
-ax.legend(frameon=False)
+ax.legend(title="method", frameon=False)
 sns.despine()
 # END SOLUTION
 
@@ -562,10 +563,10 @@ def form_of_vc_deviance(vc_deviance):
 def form_of_the_criteria(hsb_crit_0, hsb_crit_022):
     from hlmtools import check
 
-    check.number(hsb_crit_0, "hsb_crit_0", low=0)
-    check.number(hsb_crit_022, "hsb_crit_022", low=0)
     check.no_slip("hsb_crit_0", hsb_crit_0)
     check.no_slip("hsb_crit_022", hsb_crit_022)
+    check.number(hsb_crit_0, "hsb_crit_0", low=0)
+    check.number(hsb_crit_022, "hsb_crit_022", low=0)
 
 
 # %%
@@ -778,12 +779,12 @@ def form_of_the_other_fits(hsb_psi_ml, statsmodels_psi, dyestuff2_psi, bdf_psi, 
 
     check.number(hsb_psi_ml, "hsb_psi_ml", low=0)
     check.number(statsmodels_psi, "statsmodels_psi", low=0)
-    check.number(dyestuff2_psi, "dyestuff2_psi", low=0)
     check.number(bdf_psi, "bdf_psi", low=0)
     check.number(bdf_sigma2, "bdf_sigma2", low=0)
     check.no_slip("hsb_psi_ml", hsb_psi_ml)
     check.no_slip("statsmodels_psi", statsmodels_psi)
     check.no_slip("dyestuff2_psi", dyestuff2_psi)
+    check.number(dyestuff2_psi, "dyestuff2_psi", low=0)
     check.no_slip("bdf_psi", bdf_psi)
     check.no_slip("bdf_sigma2", bdf_sigma2)
 
@@ -1171,11 +1172,13 @@ eb_8367_se = hsb_predictions.loc["8367", "comp_se"]  # SOLUTION 1.6
 eb_2305 = hsb_predictions.loc["2305", "eb"]  # SOLUTION 1.6
 
 # %%
+# the shrinkage plot
 # BEGIN SOLUTION 1.6
 ax = plots.shrinkage(hsb_predictions, highlight=["8367"], unit="test points")
 # END SOLUTION
 
 # %%
+# the caterpillar plot
 # BEGIN SOLUTION 1.6
 ax = plots.caterpillar(hsb_predictions, highlight=["8367"], unit="test points")
 # END SOLUTION
@@ -1210,10 +1213,10 @@ def form_of_eb_predict(eb_predict):
 def form_of_the_predictions(eb_8367, eb_8367_se, eb_2305, lowest_mean, lowest_eb):
     from hlmtools import check
 
+    check.no_slip("eb_8367", eb_8367)
     check.number(eb_8367, "eb_8367", high=0)
     check.number(eb_8367_se, "eb_8367_se", low=0)
     check.number(eb_2305, "eb_2305")
-    check.no_slip("eb_8367", eb_8367)
     check.no_slip("eb_8367_se", eb_8367_se)
     check.no_slip("eb_2305", eb_2305)
     for label in (lowest_mean, lowest_eb):
@@ -1568,8 +1571,9 @@ def range_of_hsb(school_range, hsb_beta, hsb_psi):
 
 # %% [markdown]
 # ## 1.9 Say it in words
-# Two short answers, four points each; your instructor reads them.
-# An answer gets full marks for the right number with its unit and its level, for what it is conditional on, for the assumption that makes it valid, and for one limit.
+# Two short answers, which your instructor reads.
+# Four points each: for the right number with its unit and its level, with what it is conditional on, the assumption that makes it valid, and one limit.
+# Three where one of these is missing; two for a right number in a sentence that claims a cause or confuses the levels; one for a direction only; none for the wrong quantity, such as a standard deviation in place of a variance.
 
 # %% [raw]
 # # BEGIN QUESTION

@@ -29,7 +29,7 @@ def form_of_anova_components(anova_components):
     success_message="The form is right; the value is checked at grading.")
 def form_of_the_anova_answers(hsb_anova, dyestuff2_anova_psi):
     from hlmtools import check
-    check.number(getattr(hsb_anova, 'psi', hsb_anova), 'hsb_anova.psi', low=0)
+    check.number(getattr(hsb_anova, 'psi', hsb_anova), 'hsb_anova.psi')
     check.no_slip('hsb_anova_psi', hsb_anova.psi)
     check.no_slip('hsb_anova_n0', hsb_anova.n0)
     check.number(dyestuff2_anova_psi, 'dyestuff2_anova_psi')

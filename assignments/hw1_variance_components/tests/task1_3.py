@@ -20,7 +20,7 @@ def form_of_vc_deviance(vc_deviance):
     success_message="The form is right; the value is checked at grading.")
 def form_of_the_criteria(hsb_crit_0, hsb_crit_022):
     from hlmtools import check
-    check.number(hsb_crit_0, 'hsb_crit_0', low=0)
-    check.number(hsb_crit_022, 'hsb_crit_022', low=0)
     check.no_slip('hsb_crit_0', hsb_crit_0)
     check.no_slip('hsb_crit_022', hsb_crit_022)
+    check.number(hsb_crit_0, 'hsb_crit_0', low=0)
+    check.number(hsb_crit_022, 'hsb_crit_022', low=0)

@@ -37,11 +37,11 @@ def form_of_the_other_fits(hsb_psi_ml, statsmodels_psi, dyestuff2_psi, bdf_psi, 
     from hlmtools import check
     check.number(hsb_psi_ml, 'hsb_psi_ml', low=0)
     check.number(statsmodels_psi, 'statsmodels_psi', low=0)
-    check.number(dyestuff2_psi, 'dyestuff2_psi', low=0)
     check.number(bdf_psi, 'bdf_psi', low=0)
     check.number(bdf_sigma2, 'bdf_sigma2', low=0)
     check.no_slip('hsb_psi_ml', hsb_psi_ml)
     check.no_slip('statsmodels_psi', statsmodels_psi)
     check.no_slip('dyestuff2_psi', dyestuff2_psi)
+    check.number(dyestuff2_psi, 'dyestuff2_psi', low=0)
     check.no_slip('bdf_psi', bdf_psi)
     check.no_slip('bdf_sigma2', bdf_sigma2)

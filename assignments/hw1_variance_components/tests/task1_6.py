@@ -24,10 +24,10 @@ def form_of_eb_predict(eb_predict):
     success_message="The form is right; the value is checked at grading.")
 def form_of_the_predictions(eb_8367, eb_8367_se, eb_2305, lowest_mean, lowest_eb):
     from hlmtools import check
+    check.no_slip('eb_8367', eb_8367)
     check.number(eb_8367, 'eb_8367', high=0)
     check.number(eb_8367_se, 'eb_8367_se', low=0)
     check.number(eb_2305, 'eb_2305')
-    check.no_slip('eb_8367', eb_8367)
     check.no_slip('eb_8367_se', eb_8367_se)
     check.no_slip('eb_2305', eb_2305)
     for label in (lowest_mean, lowest_eb):

@@ -1,0 +1,478 @@
+"""Proof that a homework is sound, before anybody sees it.
+
+The solution earns everything, the stub nothing; each known mistake, made on purpose, earns its
+sentence, in grading and in the student's own check; points add up; nothing leaks; tests reach the
+student's code through their parameters only.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import json
+import symtable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autograder import build, course, leaks, release
+from autograder.build import Progress
+from autograder.course import ROOT, CourseError, Homework
+
+if TYPE_CHECKING:
+    from autograder.judge import Session
+    from autograder.slips import Quantity, Slip
+    from autograder.submissions import Submission
+    from autograder.verdict import CaseResult, Verdict
+
+_NO_BACK_DOOR = {"env", "eval", "exec", "globals", "locals", "vars", "get_ipython", "__import__"}
+
+
+def verify(
+    hw: str, thorough: bool = False, progress: Progress = lambda line: None, sandbox: str = "none"
+) -> list[str]:
+    """Find whatever is wrong with a homework.
+
+    Parameters
+    ----------
+    hw
+        Id of the homework.
+    thorough
+        True submits every slip as a submission of its own; False makes them one after the other
+        in one kernel, which takes a minute.
+    progress
+        Is told in a line what is being tried.
+    sandbox
+        Kind of sandbox for our own solutions; they need none.
+
+    Returns
+    -------
+    One line a finding; empty where the homework is sound.
+
+    Raises
+    ------
+    CourseError
+        Where it cannot be tried at all, for its master breaks the grammar or a file is missing.
+    """
+    homework = course.homework(hw)
+    progress(f"{hw}: generated files, tests, archive")
+    findings = [*static_findings(homework), *hash_findings(homework)]
+    progress(f"{hw}: the untouched stub")
+    findings += stub_findings(homework, sandbox)
+    progress(f"{hw}: the solution")
+    if thorough:
+        findings += solution_findings(homework, _graded(homework, solution(homework), sandbox))
+        findings += _thorough_slip_findings(homework, sandbox, progress)
+    else:
+        findings += _session_findings(homework, sandbox, progress)
+    return findings
+
+
+def static_findings(homework: Homework, root: Path = ROOT) -> list[str]:
+    """What can be found without running anything."""
+    drift = build.build([homework.id], check=True, root=root)
+    findings = [f"{line}; run hlm build" for line in drift]
+    findings += case_findings(homework, root)
+    findings += leaks.scan(release.student_files(homework, root), homework.id, root)
+    return findings
+
+
+def case_findings(homework: Homework, root: Path = ROOT) -> list[str]:
+    """Tests that would test something else than what the student handed in."""
+    master = build.read_master(homework, root)
+    modules = {f"hlmtools.{each.module}" for each in course.load(root).homeworks}
+    findings = []
+    for question in master.questions:
+        for case in question.cases:
+            where = f"{master.name}, line {case.line}, {case.name}"
+            for name in sorted(imported_modules(case.source) & modules):
+                text = "take its functions as parameters, for in the judge this is the solution"
+                findings.append(f"{where}: imports {name}; {text}")
+            for name in sorted(outer_names(case.source)):
+                findings.append(f"{where}: uses {name}, which is neither parameter nor import")
+    return findings
+
+
+def imported_modules(source: str) -> set[str]:
+    """Dotted names that code imports, ``from a import b`` counted as a and a.b.
+
+    Examples
+    --------
+    >>> sorted(imported_modules("from hlmtools import check"))
+    ['hlmtools', 'hlmtools.check']
+    """
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+def outer_names(source: str) -> set[str]:
+    """Names that a test function takes from anywhere but its parameters, imports and itself.
+
+    Examples
+    --------
+    >>> sorted(outer_names("def t(x, env):\\n    y = abs(x)\\n    return [y + z for z in w]"))
+    ['env', 'w']
+    """
+    tables = [symtable.symtable(source, "test", "exec")]
+    names: set[str] = set()
+    while tables:
+        table = tables.pop()
+        tables += table.get_children()
+        for symbol in table.get_symbols():
+            name = symbol.get_name()
+            outside = table.get_type() == "function" and symbol.is_global()
+            if name in _NO_BACK_DOOR or (outside and not hasattr(builtins, name)):
+                names.add(name)
+    return names
+
+
+def hash_findings(homework: Homework) -> list[str]:
+    """Values of slips that the student's own check would not know, and right ones it would."""
+    from hlmtools import check
+
+    findings = []
+    for key, entry in build.read_references(homework)["quantities"].items():
+        for value in [entry["value"], *(also["value"] for also in entry["also_right"])]:
+            if _sentence(check, key, value) is not None:
+                findings.append(f"{key}: the check takes a right value for a slip")
+        for slip in entry["slips"]:
+            if (_sentence(check, key, slip["value"]) or "").startswith(slip["says"]):
+                continue
+            findings.append(f"{key}: the check does not know the slip {slip['name']}")
+    return findings
+
+
+def _sentence(check: Any, key: str, value: float) -> str | None:
+    """What the student's own check says to a value, None where it says nothing."""
+    try:
+        check.no_slip(key, value)
+    except KeyError:
+        raise CourseError(f"hlmtools/slips knows no {key!r}. Run hlm build.") from None
+    except AssertionError as error:
+        return str(error)
+    return None
+
+
+# -------------------------------------------------------------------------- submissions of ours
+
+
+def solution(homework: Homework) -> Submission:
+    """The solved notebook and module, as a perfect student would hand them in."""
+    notebook = build.staged(homework.id).solved.read_bytes()
+    return _submission("solution", notebook, build.solved_module(homework))
+
+
+def untouched(homework: Homework) -> Submission:
+    """Notebook and stub as they were given out."""
+    notebook = build.template(homework.id).encode()
+    return _submission("untouched", notebook, build.stub(homework))
+
+
+def slip_submission(homework: Homework, slip: Slip) -> Submission:
+    """The solution with one slip in it."""
+    from autograder.slips import WrongFunction
+
+    notebook = json.loads(build.staged(homework.id).solved.read_bytes())
+    module = build.solved_module(homework)
+    if isinstance(slip.code, WrongFunction):
+        module = _with_function(module, slip.code.function, slip.code.text)
+    else:
+        _insert_after_answer(notebook, slip.code.statement)
+    return _submission(slip.name, json.dumps(notebook).encode(), module)
+
+
+def _submission(name: str, notebook: bytes, module: str) -> Submission:
+    from autograder.submissions import Submission
+
+    return Submission(id=name, source=name, notebook=notebook, module=module.encode())
+
+
+def _with_function(module: str, name: str, text: str) -> str:
+    """A module's text with one of its functions replaced."""
+    lines = module.splitlines()
+    for node in ast.parse(module).body:
+        if isinstance(node, ast.FunctionDef) and node.name == name:
+            lines[node.lineno - 1 : node.end_lineno] = text.splitlines()
+            return "\n".join(lines) + "\n"
+    raise CourseError(f"The module has no function {name!r}. Mend slips.py.")
+
+
+def _insert_after_answer(notebook: dict[str, Any], statement: str) -> None:
+    """Put a statement into a cell of its own, after the last one that gives its names a value."""
+    targets = _Uses.of(statement).stores
+    cells = notebook["cells"]
+    places = [
+        index
+        for index, cell in enumerate(cells)
+        if cell["cell_type"] == "code" and targets & _cell_stores("".join(cell["source"]))
+    ]
+    if not places:
+        raise CourseError(f"No cell gives {', '.join(sorted(targets))} a value. Mend slips.py.")
+    cell = {"cell_type": "code", "id": "slip", "source": statement, "metadata": {}, "outputs": []}
+    cells.insert(places[-1] + 1, cell | {"execution_count": None})
+
+
+def _cell_stores(source: str) -> set[str]:
+    return {name for statement in _statements(source) for name in statement.stores}
+
+
+# ------------------------------------------------------------------------------------- findings
+
+
+def solution_findings(homework: Homework, verdict: Verdict) -> list[str]:
+    """Cases that the solution fails, and points that do not add up."""
+    findings = [
+        f"{case.question}, {case.name}: the solution fails ({case.message})"
+        for case in verdict.cases
+        if not case.passed
+    ]
+    findings += [f"the solution: {alert}" for alert in verdict.alerts]
+    questions = build.read_master(homework).questions
+    points = sum(question.points for question in questions if not question.manual)
+    if verdict.max_score != points:
+        findings.append(f"the judge counts {verdict.max_score:g} points, the master {points:g}")
+    written = {(answer.question, answer.points): answer.text for answer in verdict.written}
+    for question in questions:
+        if question.manual and not written.get((question.name, question.points), "").strip():
+            findings.append(f"{question.name}: the judge does not find the written answer")
+    return findings
+
+
+def stub_findings(homework: Homework, sandbox: str) -> list[str]:
+    """Tasks on which one earns points without writing anything."""
+    earned: dict[str, float] = {}
+    for case in _graded(homework, untouched(homework), sandbox).cases:
+        earned[case.task] = earned.get(case.task, 0) + case.earned
+    return [
+        f"task {task}: the untouched stub earns {points:g} points"
+        for task, points in earned.items()
+        if points
+    ]
+
+
+def slip_findings(quantity: Quantity, slip: Slip, cases: Iterable[CaseResult]) -> list[str]:
+    """Whether the cases of a task gave a slip's sentence, in grading and in the own check."""
+    said = [case for case in cases if slip.says in case.message and not case.passed]
+    where = f"{quantity.key}: the slip {slip.name}"
+    findings = []
+    if not any(case.hidden for case in said):
+        findings.append(f"{where} is not recognised when it is graded")
+    if not any(not case.hidden for case in said):
+        findings.append(f"{where} is not recognised by the notebook's own check")
+    return findings
+
+
+def _graded(homework: Homework, submission: Submission, sandbox: str) -> Verdict:
+    from autograder import judge
+
+    return judge.grade_submission(homework.id, submission, sandbox)
+
+
+def _thorough_slip_findings(homework: Homework, sandbox: str, progress: Progress) -> Iterator[str]:
+    known: dict[tuple[Any, ...], Verdict] = {}
+    for quantity, slip in _slips(homework):
+        progress(f"{homework.id}: {quantity.key}, {slip.name}")
+        key = _content(slip)
+        if key not in known:
+            known[key] = _graded(homework, slip_submission(homework, slip), sandbox)
+        cases = [case for case in known[key].cases if case.task == quantity.task]
+        yield from slip_findings(quantity, slip, cases)
+
+
+def _slips(homework: Homework) -> list[tuple[Quantity, Slip]]:
+    from autograder import slips
+
+    listed = slips.load(homework.id).QUANTITIES
+    return [(quantity, slip) for quantity in listed for slip in quantity.slips]
+
+
+def _content(slip: Slip) -> tuple[Any, ...]:
+    """What a slip changes: two slips of the same content are one submission."""
+    from autograder.slips import WrongFunction
+
+    if isinstance(slip.code, WrongFunction):
+        return slip.code.function, slip.code.text
+    return (slip.code.statement,)
+
+
+# ------------------------------------------------------------------- all slips in one kernel
+
+
+def _session_findings(homework: Homework, sandbox: str, progress: Progress) -> list[str]:
+    """The solution and, in the same kernel, one slip after the other: made, tested, undone."""
+    from autograder import judge
+
+    submission = solution(homework)
+    notebook = [statement for cell in _code_cells(submission) for statement in cell]
+    matters = _what_matters(homework, notebook)
+    with judge.open_session(homework.id, submission, sandbox) as session:
+        session.run_notebook()
+        findings = solution_findings(homework, session.verdict())
+        known: dict[tuple[Any, ...], list[CaseResult]] = {}
+        for quantity, slip in _slips(homework):
+            progress(f"{homework.id}: {quantity.key}, {slip.name}")
+            key = (quantity.task, *_content(slip))
+            if key not in known:
+                known[key] = _cases_with(session, homework, quantity, slip, matters)
+            findings += slip_findings(quantity, slip, known[key])
+        findings += _undone_findings(homework, session)
+    return findings
+
+
+def _cases_with(
+    session: Session,
+    homework: Homework,
+    quantity: Quantity,
+    slip: Slip,
+    matters: dict[str, list[_Uses]],
+) -> list[CaseResult]:
+    """Cases of a task with a slip in the kernel; afterwards the kernel is as before."""
+    make, undo = _patch(homework, slip, matters[quantity.task])
+    session.patch(make)
+    try:
+        return session.run_task(quantity.task)
+    finally:
+        session.patch(undo)
+
+
+def _undone_findings(homework: Homework, session: Session) -> list[str]:
+    """Every task passes again; otherwise what was found about later slips is not to be trusted."""
+    tasks = sorted({quantity.task for quantity, _ in _slips(homework)})
+    failed = [case for task in tasks for case in session.run_task(task) if not case.passed]
+    return [
+        f"{case.question}, {case.name}: fails after all slips were undone; use the thorough way"
+        for case in failed
+    ]
+
+
+@dataclass(frozen=True)
+class _Uses:
+    """One statement of a notebook with the names that it reads and those it gives a value."""
+
+    text: str
+    loads: frozenset[str]
+    stores: frozenset[str]
+
+    @staticmethod
+    def of(text: str) -> _Uses:
+        """Read a statement; ``x[i] = 1`` counts as a use of x and as a new value."""
+        names = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)]
+        loads = {node.id for node in names if isinstance(node.ctx, ast.Load)}
+        stores = {node.id for node in names if isinstance(node.ctx, ast.Store)}
+        for node in ast.walk(ast.parse(text)):
+            target = node
+            if isinstance(node, (ast.Subscript, ast.Attribute)) and isinstance(node.ctx, ast.Store):
+                while isinstance(target, (ast.Subscript, ast.Attribute)):
+                    target = target.value
+                if isinstance(target, ast.Name):
+                    stores.add(target.id)
+        return _Uses(text, frozenset(loads), frozenset(stores))
+
+
+def _code_cells(submission: Submission) -> Iterator[list[_Uses]]:
+    for cell in json.loads(submission.notebook or b"{}")["cells"]:
+        if cell["cell_type"] == "code":
+            yield list(_statements("".join(cell["source"])))
+
+
+def _statements(source: str) -> Iterator[_Uses]:
+    """Statements of a cell that can give a name a value; imports and expressions cannot."""
+    lines = [line for line in source.splitlines() if not line.startswith(("%", "!"))]
+    for node in ast.parse("\n".join(lines)).body:
+        if isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.For, ast.With)):
+            yield _Uses.of(ast.unparse(node))
+
+
+def _what_matters(homework: Homework, notebook: list[_Uses]) -> dict[str, list[_Uses]]:
+    """For each task, the statements that its tests depend on, directly or not."""
+    matters = {}
+    for task, parameters in _parameters(homework).items():
+        needed, kept = set(parameters), []
+        for statement in reversed(notebook):
+            if statement.stores & needed:
+                needed |= statement.loads
+                kept.append(statement)
+        matters[task] = kept[::-1]
+    return matters
+
+
+def _parameters(homework: Homework) -> dict[str, set[str]]:
+    """Names that the tests of each task take."""
+    found: dict[str, set[str]] = {}
+    for question in build.read_master(homework).questions:
+        for case in question.cases:
+            (function,) = ast.parse(case.source).body
+            assert isinstance(function, ast.FunctionDef)
+            names = {argument.arg for argument in function.args.args}
+            found.setdefault(question.task, set()).update(names)
+    return found
+
+
+def _patch(homework: Homework, slip: Slip, notebook: list[_Uses]) -> tuple[str, str]:
+    """Code that makes a slip in a kernel where the solution ran, and code that undoes it."""
+    from autograder.slips import WrongFunction
+
+    if isinstance(slip.code, WrongFunction):
+        name = slip.code.function
+        make, undo = _swap(homework.module, name, slip.code.text)
+        later = _affected(notebook, set(_callers(homework, name)), frozenset())
+        return _lines([make], later), _lines([undo], later)
+    targets = _Uses.of(slip.code.statement).stores
+    places = [index for index, each in enumerate(notebook) if targets & each.stores]
+    if not places:
+        raise CourseError(f"No cell gives {', '.join(sorted(targets))} a value. Mend slips.py.")
+    right = [notebook[index] for index in places]
+    later = _affected(notebook[places[-1] + 1 :], set(targets), targets)
+    return _lines([slip.code.statement], later), _lines([], [*right, *later])
+
+
+def _swap(module: str, name: str, text: str) -> tuple[str, str]:
+    """Code that puts a wrong function into the student module, and code that takes it out."""
+    make = (
+        f"import hlmtools.{module} as _module\n"
+        f"_kept = _module.{name}\n"
+        f"exec({text!r}, vars(_module))\n"
+        f"{name} = _module.{name}"
+    )
+    return make, f"_module.{name} = {name} = _kept"
+
+
+def _callers(homework: Homework, name: str) -> set[str]:
+    """A function of the student module and those that call it, directly or not."""
+    found = {name}
+    uses = _function_uses(build.solved_module(homework))
+    while more := {caller for caller, used in uses if caller not in found and used & found}:
+        found |= more
+    return found
+
+
+@lru_cache
+def _function_uses(module: str) -> tuple[tuple[str, frozenset[str]], ...]:
+    functions = [node for node in ast.parse(module).body if isinstance(node, ast.FunctionDef)]
+    return tuple((each.name, _Uses.of(ast.unparse(each)).loads) for each in functions)
+
+
+def _affected(notebook: list[_Uses], changed: set[str], fixed: frozenset[str]) -> list[_Uses]:
+    """Statements whose result depends on changed names, but for those that give `fixed` a value."""
+    found = []
+    for statement in notebook:
+        if statement.loads & changed and not statement.stores & fixed:
+            found.append(statement)
+            changed |= statement.stores
+    return found
+
+
+def _lines(first: list[str], statements: list[_Uses]) -> str:
+    """One piece of code; a statement that a wrong function makes fail is passed over."""
+    guarded = [
+        "try:\n    " + each.text.replace("\n", "\n    ") + "\nexcept Exception:\n    pass"
+        for each in statements
+    ]
+    return "\n".join([*first, *guarded])
