@@ -40,13 +40,13 @@ class Task:
     title: str
     earned: float
     possible: float
-    cases: tuple[CaseResult, ...]
+    cases: tuple[tuple[CaseResult, bool], ...]  # each with whether its message stood before
     cell: int | None  # where the notebook checks it, or where its heading stands
 
     @property
     def open(self) -> bool:
         """Whether something in it is not right yet."""
-        return any(not case.passed for case in self.cases)
+        return any(not case.passed for case, _ in self.cases)
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,7 @@ def page(verdict: Verdict, homework: Homework) -> str:
         Gives the number and the title of the page.
     """
     ran = rendering.notebook(verdict.executed)
+    tasks = _tasks(verdict, ran)
     style = _style()
     return _template().render(
         homework=homework,
@@ -79,7 +80,8 @@ def page(verdict: Verdict, homework: Homework) -> str:
         reason=verdict.alerts[0] if verdict.status == "unreadable" and verdict.alerts else None,
         ended=[cell for cell in ran.cells if cell.ended],
         hints=_hints(verdict.cases),
-        tasks=_tasks(verdict, ran),
+        tasks=tasks,
+        unfinished=[task.id for task in tasks if task.earned < task.possible],
         written_points=sum(answer.points for answer in verdict.written),
         titles=ran.titles,
         scores=verdict.questions(),
@@ -94,9 +96,19 @@ def _tasks(verdict: Verdict, ran: Rendered) -> list[Task]:
             places.setdefault(cell.task, cell.number)
     scores = verdict.tasks()
     return [
-        Task(task, ran.titles.get(task, ""), *scores[task], tuple(cases), places.get(task))
+        Task(task, ran.titles.get(task, ""), *scores[task], _with_repeats(cases), places.get(task))
         for task, cases in groupby(verdict.cases, key=lambda case: case.task)
     ]
+
+
+def _with_repeats(cases: Iterable[CaseResult]) -> tuple[tuple[CaseResult, bool], ...]:
+    said: set[str] = set()
+    marked = []
+    for case in cases:
+        marked.append((case, case.message in said))
+        if not case.passed:
+            said.add(case.message)
+    return tuple(marked)
 
 
 def _hints(cases: Iterable[CaseResult]) -> list[Hint]:
@@ -134,7 +146,13 @@ def _template() -> Any:
         lstrip_blocks=True,
     )
     environment.filters |= {"points": _points, "sentence": _sentence, "clean": rendering.clean}
+    environment.filters["without_see"] = _without_see
     return environment.get_template("feedback.html")
+
+
+def _without_see(message: str, see: str | None) -> str:
+    """A slip's sentence without its reference, which the page shows by itself."""
+    return message.removesuffix(f" (See {see}.)")
 
 
 def _points(number: float) -> str:

