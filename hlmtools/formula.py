@@ -393,8 +393,9 @@ def _names(text: str) -> Iterator[str]:
 
 
 def _unknown(name: str, data: pd.DataFrame) -> str:
-    near = difflib.get_close_matches(name, [str(column) for column in data.columns], n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    by_lower = {str(column).lower(): str(column) for column in data.columns}
+    near = difflib.get_close_matches(name.lower(), by_lower, n=1)
+    hint = f" Did you mean {by_lower[near[0]]!r}?" if near else ""
     return f"column {name!r} is not in the data.{hint}"
 
 

@@ -60,9 +60,7 @@ def fixed_effects(
     X, y = _within(design.X, codes, J), _within(numeric_response(design)[:, None], codes, J)[:, 0]
     X, names = _usable(X, design, "constant within every cluster")
     df = len(y) - J - X.shape[1]
-    return _ols(
-        "Fixed effects (within)", formula, X, y, names, df, codes, cluster_robust=robust
-    )
+    return _ols("Fixed effects (within)", formula, X, y, names, df, codes, cluster_robust=robust)
 
 
 def first_differences(
