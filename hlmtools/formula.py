@@ -211,8 +211,10 @@ def cluster_labels(group: str, data: pd.DataFrame) -> pd.Series:
             raise ValueError(_unknown(name, data))
     if len(names) == 1:
         return data[names[0]]
-    labels = [data[name].astype(str) for name in names]
-    return labels[0].str.cat(labels[1:], sep=":")
+    joined = data[names[0]].astype(str)
+    for name in names[1:]:
+        joined = joined + ":" + data[name].astype(str)
+    return joined
 
 
 # ---------------------------------------------------------------- bars

@@ -576,10 +576,10 @@ class Laplace:
         raise np.linalg.LinAlgError("the conditional modes were not found")
 
     def _random_part(self, lambdas: Sequence[np.ndarray], u: Sequence[np.ndarray]) -> np.ndarray:
-        parts = zip(self.blocks, lambdas, u, strict=True)
-        return sum(  # type: ignore[return-value]
-            np.einsum("nq,nq->n", b.Z, (v @ lam.T)[b.codes]) for b, lam, v in parts
-        )
+        total = np.zeros(len(self.y))
+        for block, lam, v in zip(self.blocks, lambdas, u, strict=True):
+            total += np.einsum("nq,nq->n", block.Z, (v @ lam.T)[block.codes])
+        return total
 
     def _penalised(self, eta: np.ndarray, u: Sequence[np.ndarray]) -> float:
         fit = self.y @ eta - self.m @ self.law.cumulant(eta)[0]

@@ -23,7 +23,6 @@ from hlmtools.linear import (
     lower_root,
     minimise,
     pack,
-    unpack,
 )
 
 
@@ -246,7 +245,8 @@ class Components:
         values, inner = self._from_free(free)
         sigma2 = values[-1] ** 2
         model = self.model
-        lambdas, derivatives = [], []
+        lambdas: list[np.ndarray] = []
+        derivatives = []
         start = 0
         for block in model.blocks:
             lam = np.zeros((block.q, block.q))

@@ -301,7 +301,8 @@ def _eliminate_rest(
 ) -> Reduced:
     """Apply the same identities to the other blocks, with V_1 of the first in place of I."""
     B, D, Ur = products.B, products.D, products.Ur
-    assert D is not None and Ur is not None
+    assert D is not None
+    assert Ur is not None
     J, q, w = products.U.shape
     omega = lambdas[0] @ lambdas[0].T
     E1 = one.E[0].reshape(J * q, w)
@@ -636,22 +637,28 @@ def minimise(
     """
     search = _Search(function)
     theta = start
+    curvature = hessian
+    if not len(start):
+        return Optimum(start, search(start)[0], np.empty((0, 0)), 0.0, True, False, 1)
     for _ in range(5):
-        if hessian is None:
+        if curvature is None:
             theta = _reflect(search.quasi_newton(theta), blocks)
-            hessian = search.hessian(theta)
-        theta, hessian = search.polish(theta, hessian)
+            curvature = search.hessian(theta)
+        theta, curvature = search.polish(theta, curvature)
         theta, singular = _to_boundary(search, theta, blocks)
         if singular or exact_hessian:
-            hessian = search.hessian(theta, step=1e-5, central=False)
-        values, vectors = np.linalg.eigh(hessian)
+            curvature = search.hessian(theta, step=1e-5, central=False)
+        values, vectors = np.linalg.eigh(curvature)
         if values[0] > -1e-4 * max(abs(values[-1]), 1.0):
             break
-        theta, hessian = theta + 0.1 * vectors[:, 0], None
+        theta, curvature = theta + 0.1 * vectors[:, 0], None
     deviance, gradient = search(theta)
-    decrement = float(gradient @ _newton_step(hessian, gradient)) / -2.0
-    converged = bool(decrement < 1e-6 and np.isfinite(deviance))
-    return Optimum(theta, deviance, hessian, decrement, converged, singular, search.count)
+    known = search.hessian(theta) if curvature is None else curvature
+    values, vectors = np.linalg.eigh(known)
+    decrement = float(gradient @ _newton_step(known, gradient)) / -2.0
+    slope = np.abs(vectors[:, _flat(values)].T @ gradient).max(initial=0.0)
+    converged = bool(decrement < 1e-6 and slope < 1e-3 and np.isfinite(deviance))
+    return Optimum(theta, deviance, known, decrement, converged, singular, search.count)
 
 
 class _Search:
@@ -729,10 +736,12 @@ def jacobian(function: Any, x: np.ndarray, step: float = 1e-4, central: bool = T
 def _newton_step(hessian: np.ndarray, gradient: np.ndarray) -> np.ndarray:
     """-H^-1 g, downhill where H is not positive, and zero along flat directions."""
     values, vectors = np.linalg.eigh(hessian)
-    size = np.abs(values)
-    flat = size < 1e-9 * size.max()
-    inverse = np.where(flat, 0.0, 1.0 / np.where(flat, 1.0, size))
+    inverse = np.where(_flat(values), 0.0, 1.0 / np.where(_flat(values), 1.0, np.abs(values)))
     return -vectors @ (inverse * (vectors.T @ gradient))
+
+
+def _flat(values: np.ndarray) -> np.ndarray:
+    return np.abs(values) <= 1e-9 * max(np.abs(values).max(initial=0.0), 1e-6)
 
 
 def lower_root(omega: np.ndarray, tolerance: float = 1e-8) -> np.ndarray:
@@ -766,8 +775,7 @@ def _to_boundary(
 ) -> tuple[np.ndarray, bool]:
     """Set small diagonals of Lambda to zero where the deviance does not object."""
     zeroed = _reflect(theta, blocks, tolerance=0.02)
-    diagonal = np.concatenate([np.diag(lam) for lam in unpack(zeroed, blocks)] or [[]])
-    if not np.any(diagonal == 0.0):
+    if not any(np.any(np.diag(lam) == 0.0) for lam in unpack(zeroed, blocks)):
         return theta, False
     before, after = search(theta)[0], search(zeroed)[0]
     return (zeroed, True) if after <= before + 1e-7 else (theta, False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -95,6 +95,18 @@ class MixedResult:
 
     model: Any
     optimum: Any
+
+    if TYPE_CHECKING:  # what the two kinds of fits below supply
+        _n_scale: ClassVar[int]
+        scale: float
+        params: pd.Series
+        _title: str
+        _method: str
+        _criterion_name: str
+        _cov: np.ndarray
+        _lambdas: list[np.ndarray]
+        _modes: list[np.ndarray]
+        _mode_covariances: list[np.ndarray]
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.formula!r}: deviance {self.deviance:.6g}>"
@@ -576,13 +588,13 @@ class GeneralizedResult(MixedResult):
     def odds_ratios(self, level: float = 0.95) -> pd.DataFrame:
         """exp of the fixed effects with Wald intervals: conditional on the cluster."""
         table = self.conf_int(level=level).assign(odds_ratio=self.params)
-        return np.exp(table[["odds_ratio", "lower", "upper"]])
+        return table[["odds_ratio", "lower", "upper"]].apply(np.exp)
 
     def _intercept_variance(self) -> float:
         names = [term.names for term in self.model.design.terms]
         if names != [("Intercept",)] or self.model.family != "binomial":
             raise ValueError("this is for a logistic model with one random intercept.")
-        return float(next(iter(self.cov_re.values())).iloc[0, 0])
+        return float(next(iter(self.cov_re.values())).to_numpy()[0, 0])
 
     def icc_latent(self) -> float:
         """Intraclass correlation of the latent responses, psi / (psi + pi^2/3)."""
@@ -691,5 +703,6 @@ class RegressionResult:
         lines = [f"{self.title:^78}".rstrip(), rule, f"Formula: {self.formula}"]
         lines += [f"Observations: {self.nobs}   Clusters: {self.n_groups}", "-" * 78]
         lines += [table.to_string(float_format=lambda value: f"{value:.4f}"), "-" * 78]
-        lines += [f"{key}: {value}" for key, value in self.details.items() if np.isscalar(value)]
+        numbers = {k: v for k, v in self.details.items() if isinstance(v, (int, float))}
+        lines += [f"{key}: {value:.6g}" for key, value in numbers.items()]
         return "\n".join([*lines, rule])

@@ -60,11 +60,11 @@ mixed_numbers <- function(fit) {
 record_mixed <- function(key, data, fit, call, extra = list()) {
   linear <- inherits(fit, "lmerMod")
   problems <- fit@optinfo$conv$lme4$messages
+  numbers <- c(list(criterion = if (linear && isREML(fit)) REMLcrit(fit) else -2 * c(logLik(fit)),
+                    llf = c(logLik(fit))),
+               if (linear) list(sigma2 = sigma(fit)^2), mixed_numbers(fit))
   record(
-    key, data, call,
-    c(list(criterion = if (linear && isREML(fit)) REMLcrit(fit) else -2 * c(logLik(fit)),
-           llf = c(logLik(fit))),
-      if (linear) list(sigma2 = sigma(fit)^2), mixed_numbers(fit), extra),
+    key, data, call, modifyList(numbers, extra),
     reml = linear && isREML(fit), optimizer = "bobyqa rhoend 1e-9, restarted",
     converged = fit@optinfo$conv$opt == 0 && length(problems) == 0, singular = isSingular(fit)
   )
@@ -152,13 +152,50 @@ linear("scotssec_crossed_slope_ml", "scotssec",
 
 # ---- generalized mixed models
 
+# glmer's search stops at about 1e-4 of a standard error: Newton steps on its own deviance
+# function, with derivatives by central differences in units of the standard errors.
+polished <- function(deviance, par, unit) {
+  k <- length(par)
+  at <- function(steps) deviance(par + unit * steps)
+  best <- at(numeric(k))
+  for (round in 1:3) {
+    h <- 2e-3
+    unit_step <- function(i) replace(numeric(k), i, h)
+    slope <- vapply(1:k, function(i) (at(unit_step(i)) - at(-unit_step(i))) / (2 * h), 0)
+    curve <- matrix(0, k, k)
+    wide <- function(i) replace(numeric(k), i, 0.05)
+    for (i in 1:k) for (j in 1:i) {
+      curve[i, j] <- curve[j, i] <- (at(wide(i) + wide(j)) - at(wide(i) - wide(j)) -
+        at(wide(j) - wide(i)) + at(-wide(i) - wide(j))) / (4 * 0.05^2)
+    }
+    step <- -solve(curve, slope)
+    new <- at(step)
+    if (!is.finite(new) || new > best + 1e-9) break
+    par <- par + unit * step
+    best <- new
+  }
+  list(par = par, deviance = best)
+}
+
 generalized <- function(key, data, formula, family, nodes, table = get(data)) {
   control <- glmerControl(optimizer = "bobyqa", optCtrl = list(rhoend = 1e-8, maxfun = 1e5),
-                          tolPwrss = 1e-12, check.conv.grad = "ignore")
+                          tolPwrss = 1e-13, check.conv.grad = "ignore")
   fit <- glmer(formula, table, family = family, nAGQ = nodes, control = control)
+  deviance <- glmer(formula, table, family = family, nAGQ = nodes, control = control,
+                    devFunOnly = TRUE)
+  theta <- getME(fit, "theta")
+  unit <- c(rep(0.1, length(theta)), sqrt(diag(as.matrix(vcov(fit)))))
+  end <- if (isSingular(fit)) NULL else polished(deviance, c(theta, fixef(fit)), unit)
   call <- paste0("glmer(", paste(deparse(formula, 500), collapse = ""), ", ", family,
                  ", nAGQ = ", nodes, ")")
-  record_mixed(key, data, fit, call)
+  better <- list()
+  if (!is.null(end)) {
+    gain <- deviance(c(theta, fixef(fit))) - end$deviance
+    b <- end$par[-seq_along(theta)]
+    better <- c(list(criterion = -2 * c(logLik(fit)) - gain, llf = c(logLik(fit)) + gain / 2),
+                numbered("b", b))
+  }
+  record_mixed(key, data, fit, call, better)
 }
 
 use <- use ~ urban + age + livch + (1 | district)
