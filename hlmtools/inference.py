@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from scipy import optimize
-from scipy.linalg import solve_triangular
 from scipy.special import binom, chdtrc, ndtri, stdtr
 
 from hlmtools.linear import (
@@ -372,7 +371,7 @@ def _between(
 def _fixed_interval(model: LinearModel, best: Any, k: int, z: float) -> tuple[float, float]:
     """Profile interval of one fixed effect, in its own units."""
     reduced = criterion(eliminate(model.products, model.lambdas(best.theta)), model.n, False)
-    inverse = solve_triangular(model.R, np.eye(model.p))
+    inverse = np.linalg.solve(model.R, np.eye(model.p))
     centre = model.beta_ols[k] + model.y_scale * inverse[k] @ reduced.coef
     unit = model.y_scale * np.sqrt(inverse[k] @ reduced.M_inverse @ inverse[k])
     unit *= np.sqrt(reduced.rss / model.n)
@@ -507,7 +506,7 @@ def satterthwaite(fit: Any, contrast: Any = None) -> pd.DataFrame:
         raise ValueError(f"contrast has {L.shape[1]} columns; the model has {len(names)} effects.")
     labels = [f"contrast {k + 1}" for k in range(len(L))] if given else names
     estimate, variance = L @ fit.params.to_numpy(), np.diag(L @ fit.cov_params().to_numpy() @ L.T)
-    df = _satterthwaite_df(fit, L @ solve_triangular(model.R, np.eye(model.p)))
+    df = _satterthwaite_df(fit, L @ np.linalg.solve(model.R, np.eye(model.p)))
     t = estimate / np.sqrt(variance)
     table = {"coef": estimate, "std err": np.sqrt(variance), "df": df, "t": t}
     return pd.DataFrame({**table, "p_value": 2.0 * stdtr(df, -np.abs(t))}, index=labels)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -96,17 +96,9 @@ class MixedResult:
     model: Any
     optimum: Any
 
-    if TYPE_CHECKING:  # what the two kinds of fits below supply
-        _n_scale: ClassVar[int]
-        scale: float
-        params: pd.Series
-        _title: str
-        _method: str
-        _criterion_name: str
-        _cov: np.ndarray
-        _lambdas: list[np.ndarray]
-        _modes: list[np.ndarray]
-        _mode_covariances: list[np.ndarray]
+    if TYPE_CHECKING:  # scale, params, _cov, _lambdas, _modes ... come from the two kinds below
+
+        def __getattr__(self, name: str) -> Any: ...
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.formula!r}: deviance {self.deviance:.6g}>"
