@@ -18,6 +18,8 @@ from hlmtools.linear import minimise, orthonormal
 from hlmtools.results import RegressionResult
 
 PATTERNS = ("IND", "CS", "AR1", "UN")
+_STRUCTURES = {"exchangeable": "Exchangeable", "independence": "Independence"}
+_FAMILIES = {"binomial": "Binomial", "poisson": "Poisson", "gaussian": "Gaussian"}
 
 
 def gee(
@@ -55,27 +57,15 @@ def gee(
     """
     import statsmodels.api as sm
 
-    structures = {
-        "exchangeable": sm.cov_struct.Exchangeable,
-        "independence": sm.cov_struct.Independence,
-    }
-    families = {
-        "binomial": sm.families.Binomial,
-        "poisson": sm.families.Poisson,
-        "gaussian": sm.families.Gaussian,
-    }
-    if correlation not in structures:
-        raise ValueError(f"correlation {correlation!r} must be one of {', '.join(structures)}.")
-    if family not in families:
-        raise ValueError(f"family {family!r} must be one of {', '.join(families)}.")
+    structure = _one_of("correlation", correlation, _STRUCTURES)
+    law = _one_of("family", family, _FAMILIES)
     design = build_fixed(formula, data, groups)
     check_rank(design.X, design.x_names, "the fixed part")
     codes, levels = cluster_codes(groups, data)
     X = pd.DataFrame(design.X, columns=list(design.x_names))
     y = numeric_response(design)
-    model = sm.GEE(
-        y, X, groups=codes, family=families[family](), cov_struct=structures[correlation]()
-    )
+    family_of, structure_of = getattr(sm.families, law), getattr(sm.cov_struct, structure)
+    model = sm.GEE(y, X, groups=codes, family=family_of(), cov_struct=structure_of())
     fit = model.fit(maxiter=200, ctol=1e-10)
     alpha = float(np.ravel(fit.cov_struct.dep_params)[0]) if correlation == "exchangeable" else 0.0
     return RegressionResult(
@@ -152,15 +142,10 @@ def gls(
     model = _Gls(stacks, shape, len(y), X.shape[1], reml)
     optimum = minimise(model, shape.start(), ())
     end = model.end(optimum.theta)
-    size = len(y) - X.shape[1] if reml else len(y)
-    deviance = optimum.deviance + 2.0 * size * np.log(scale)
-    if reml:
-        deviance += 2.0 * np.log(np.diagonal(R)).sum()
-    sigma2 = scale**2 * end.rss / size
-    R_inverse = np.linalg.inv(R)
-    covariance = sigma2 * shape.matrix(optimum.theta)
-    k = X.shape[1] + len(optimum.theta) + 1
-    names = list(design.x_names)
+    sigma2 = scale**2 * end.rss / model.size
+    deviance = optimum.deviance + 2.0 * model.size * np.log(scale)
+    deviance += 2.0 * np.log(np.diagonal(R)).sum() if reml else 0.0
+    names, R_inverse = list(design.x_names), np.linalg.inv(R)
     return RegressionResult(
         title=f"GLS, {pattern} covariance, {'REML' if reml else 'ML'}",
         formula=formula,
@@ -170,14 +155,28 @@ def gls(
         n_groups=len(levels),
         llf=float(-deviance / 2.0),
         scale=sigma2,
-        details={
-            "rho": shape.rho(optimum.theta),
-            "covariance": pd.DataFrame(covariance, times, times),
-            "aic": deviance + 2.0 * k,
-            "bic": deviance + np.log(size) * k,
-            "converged": optimum.converged,
-        },
+        details=_gls_details(model, optimum, sigma2, deviance, times),
     )
+
+
+def _gls_details(
+    model: _Gls, optimum: Any, sigma2: float, deviance: float, times: Any
+) -> dict[str, Any]:
+    k = model.p + len(optimum.theta) + 1
+    covariance = sigma2 * model.shape.matrix(optimum.theta)
+    return {
+        "rho": model.shape.rho(optimum.theta),
+        "covariance": pd.DataFrame(covariance, times, times),
+        "aic": float(deviance + 2.0 * k),
+        "bic": float(deviance + np.log(model.size) * k),
+        "converged": optimum.converged,
+    }
+
+
+def _one_of(what: str, given: str, known: dict[str, str]) -> str:
+    if given not in known:
+        raise ValueError(f"{what} {given!r} must be one of {', '.join(known)}.")
+    return known[given]
 
 
 # ---------------------------------------------------------------- GLS
@@ -271,14 +270,18 @@ class _Gls:
     p: int
     reml: bool
 
+    @property
+    def size(self) -> int:
+        """n, or n - p under REML."""
+        return self.n - self.p if self.reml else self.n
+
     def __call__(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         end = self.end(x)
         return end.deviance, np.einsum("ab,kab->k", end.G, self.shape.slopes(x))
 
     def end(self, x: np.ndarray) -> _End:
         """Everything at covariance parameters x."""
-        V, p = self.shape.matrix(x), self.p
-        size = self.n - p if self.reml else self.n
+        V, p, size = self.shape.matrix(x), self.p, self.size
         inverses = [np.linalg.inv(V[np.ix_(seen, seen)]) for seen, _ in self.stacks]
         H = np.zeros((p + 1, p + 1))
         logdet = 0.0
