@@ -248,6 +248,7 @@ def test_refusals(formula, options, words):
 
 
 @pytest.mark.long
+@pytest.mark.filterwarnings("ignore::UserWarning")
 def test_estimates_recover_the_truth():
     """100 data sets: mean estimates within 4 standard errors of the truth, coverage near 95 %."""
     found, covered = [], []

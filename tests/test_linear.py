@@ -68,6 +68,7 @@ def dense_deviance(fit, psi_by_term, sigma2):
     return d + np.linalg.slogdet(M)[1] if fit.reml else d
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("reml", [True, False])
 @pytest.mark.parametrize(
     "formula",
