@@ -352,7 +352,7 @@ class LinearResult(MixedResult):
 
     @property
     def _criterion_name(self) -> str:
-        return "REML criterion" if self.reml else "Deviance (-2 log-likelihood)"
+        return "REML criterion" if self.reml else "Deviance (-2 log L)"
 
     @cached_property
     def _lambdas(self) -> list[np.ndarray]:
@@ -454,7 +454,7 @@ class GeneralizedResult(MixedResult):
     """
 
     _n_scale = 0
-    _criterion_name = "Deviance (-2 log-likelihood)"
+    _criterion_name = "Deviance (-2 log L)"
 
     @property
     def _title(self) -> str:

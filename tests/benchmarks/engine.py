@@ -176,7 +176,7 @@ print(time.process_time() - begin, memory("VmHWM") - before)
 
 
 def _print_growth(largest: int) -> None:
-    """Processor time and memory of a random-slope model, 20 rows a cluster, each in its own process."""
+    """Processor time and memory of a random slope, 20 rows a cluster, one process a row."""
     print(f"\n{'rows':>10}{'CPU s':>10}{'per 10^6 rows':>15}{'GiB beyond the data':>22}")
     for power in range(4, largest + 1):
         n = 10**power
