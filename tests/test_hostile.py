@@ -137,6 +137,18 @@ def test_hostile(attack: Attack, outside: Outside, short_limits: course.Limits) 
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory < 700 * 1024
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["reads-secrets", "calls-home"])
+def test_the_attack_would_be_seen_where_there_is_no_sandbox(
+    name: str, outside: Outside, short_limits: course.Limits
+) -> None:
+    attack = next(each for each in ATTACKS if each.name == name)
+    submission = attack.on(verify.solution(HOMEWORK), outside.words())
+    verdict = judge.grade_submission("hw1", submission, "none", short_limits)
+    shown = everything_shown(verdict)
+    assert outside.heard() or [secret for secret in secrets() if secret in shown]
+
+
 def test_the_set_covers_what_it_should() -> None:
     assert len(ATTACKS) >= 10
     assert len({attack.name for attack in ATTACKS}) == len(ATTACKS)
