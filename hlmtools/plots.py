@@ -1,4 +1,4 @@
-"""Pictures of clustered data and of predicted cluster effects.
+"""Pictures of clustered data, of covariates at two levels and of predicted cluster effects.
 
 Each function draws on the given axes, or on new ones, and returns them, so that titles, limits and
 further layers can be added.  All stay legible with six clusters and with a few hundred.
@@ -198,6 +198,90 @@ def caterpillar(
     _cluster_axis(ax, list(table.index), "cluster", "prediction")
     ax.set_ylabel(f"predicted deviation ({unit})")
     return _finish(ax)
+
+
+def within_between(
+    data: pd.DataFrame,
+    y: str,
+    x: str,
+    cluster: str,
+    within: float | None = None,
+    between: tuple[float, float] | None = None,
+    highlight: Sequence[str] = (),
+    labels: tuple[str, str] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw units and cluster means in one picture, with a slope within and a slope between.
+
+    Small dots are units, large ones the means of clusters.
+    Each highlighted cluster is drawn in its own color, with a line of slope `within` through its
+    mean.
+
+    Parameters
+    ----------
+    data
+        One row a unit.
+    y, x
+        Columns of the response and of the covariate.
+    cluster
+        Column of the cluster labels.
+    within
+        Slope of the short lines of the highlighted clusters; none are drawn without it.
+    between
+        Intercept and slope of the line through the cluster means; none is drawn without it.
+    highlight
+        Labels of the clusters to draw in color, at most six.
+    labels
+        Texts of the horizontal and the vertical axis, with units; the columns' names by default.
+    ax
+        Axes to draw on.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing, or a label to highlight does not occur.
+
+    Examples
+    --------
+    >>> data = pd.DataFrame({"y": [1.0, 3.0, 6.0], "x": [0.0, 1.0, 2.0], "g": ["a", "a", "b"]})
+    >>> ax = within_between(data, "y", "x", "g", within=2.0, highlight=["a"])
+    >>> ax.get_xlabel(), ax.get_ylabel()
+    ('x', 'y')
+    """
+    _need_columns(data, (y, x, cluster))
+    ax = _axes(ax)
+    means = data.groupby(cluster, observed=True)[[x, y]].mean()
+    marked = _marked(means, highlight)
+    ax.scatter(data[x], data[y], s=4, alpha=0.25, color=_STRONG, linewidths=0, rasterized=True)
+    ax.scatter(means[x], means[y], s=16, color="black", linewidths=0, label="cluster mean")
+    for label, color in zip(marked.index, sns.color_palette("colorblind"), strict=False):
+        _one_cluster(ax, data[data[cluster] == label], (x, y), within, color, str(label))
+    if between is not None:
+        ends = np.array([means[x].min(), means[x].max()])
+        line = between[0] + between[1] * ends
+        halo = [withStroke(linewidth=6, foreground="white")]
+        ax.plot(ends, line, color="black", lw=2.5, path_effects=halo, label="slope between")
+    ax.set_xlabel(labels[0] if labels else x)
+    ax.set_ylabel(labels[1] if labels else y)
+    return _finish(ax)
+
+
+def _one_cluster(
+    ax: Axes,
+    units: pd.DataFrame,
+    columns: tuple[str, str],
+    slope: float | None,
+    color: Any,
+    label: str,
+) -> None:
+    """Units of one cluster in its color, its mean, and a line of the given slope through that."""
+    x, y = units[columns[0]], units[columns[1]]
+    ax.scatter(x, y, s=14, alpha=0.7, color=color, linewidths=0)
+    ax.scatter(x.mean(), y.mean(), s=90, color=color, edgecolors="white", zorder=4, label=label)
+    if slope is not None:
+        ends = np.array([x.min(), x.max()])
+        line = y.mean() + slope * (ends - x.mean())
+        ax.plot(ends, line, color=color, linewidth=2.5, zorder=3)
 
 
 def _intervals(
