@@ -178,7 +178,7 @@ def demo(jobs: int) -> None:
 
     with _progress_bar("Grading") as progress:
         verdicts, graded = show.run(jobs=jobs, progress=progress)
-    _print_table(verdicts, {student.name: student.does for student in show.students()})
+    _print_table(verdicts)
     click.echo(f"Sandbox: {verdicts[0].sandbox}")
     click.echo(f"Feedback pages: {graded / 'feedback'}")
 
@@ -237,18 +237,17 @@ def _escaped(text: str) -> str:
     return escape(text)
 
 
-def _print_table(verdicts: list[Verdict], does: dict[str, str]) -> None:
+def _print_table(verdicts: list[Verdict]) -> None:
     from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name, side in (("submission", "left"), ("what it is", "left"), ("points", "right")):
-        table.add_column(name, justify=side, no_wrap=True)  # type: ignore[arg-type]
+    table.add_column("submission", no_wrap=True)
+    table.add_column("points", justify="right", no_wrap=True)
     table.add_column("status", no_wrap=True)
-    table.add_column("reason, from the results")
+    table.add_column("reason")
     for verdict in verdicts:
         points = f"{verdict.score:g}/{verdict.max_score:g}"
         reason = _escaped(_shown(verdict.reason))
-        table.add_row(verdict.submission, does[verdict.submission], points, verdict.status, reason)
-    console = Console(highlight=False)
-    console.print(table, width=max(console.width, 110))
+        table.add_row(verdict.submission, points, verdict.status, reason)
+    Console(highlight=False).print(table)

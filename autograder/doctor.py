@@ -130,8 +130,7 @@ def _data() -> str:
 
 def _bubblewrap() -> str:
     if sys.platform != "linux":
-        raise _Wrong(f"there is none for {platform.system()}", OLDEST_PYTHON = (3, 11)
-LINUX_RECIPE)
+        raise _Wrong(f"there is none for {platform.system()}", LINUX_RECIPE)
     if shutil.which("bwrap") is None:
         remedy = "Run: sudo apt-get install bubblewrap (Fedora: sudo dnf install bubblewrap)"
         raise _Wrong("bubblewrap is not installed", remedy)
@@ -152,8 +151,7 @@ _SWITCHES = {  # file under /proc/sys: value that forbids, command that allows
 
 def _user_namespaces() -> str:
     if sys.platform != "linux":
-        raise _Wrong(f"there are none on {platform.system()}", OLDEST_PYTHON = (3, 11)
-LINUX_RECIPE)
+        raise _Wrong(f"there are none on {platform.system()}", LINUX_RECIPE)
     command = ["bwrap", "--unshare-user", "--ro-bind", "/", "/", "--", "true"]
     try:
         ran = subprocess.run(command, capture_output=True, text=True, timeout=20)
