@@ -176,7 +176,7 @@ exam_y, exam_g = exam["normexam"], exam["school"]
 exam_X = np.column_stack([np.ones(len(exam)), exam["standLRT"]])
 
 
-def draw_lines(lines, ax, title, marked=("28", "53", "59")):
+def draw_lines(lines, ax, title, marked=("28", "53")):
     """Draw one line a school from the columns intercept and slope."""
     x = np.array([-3.0, 3.0])
     for school, line in lines.iterrows():
@@ -185,6 +185,7 @@ def draw_lines(lines, ax, title, marked=("28", "53", "59")):
         if school in marked:
             ax.text(3.1, line["intercept"] + 3 * line["slope"], school, color=color, va="center")
     ax.set(title=title, xlabel="reading at 11 (SD)", ylabel="exam at 16 (SD)", ylim=(-4, 4))
+    ax.label_outer()
     sns.despine(ax=ax)
 
 
@@ -617,7 +618,7 @@ surface = np.array(
     ]
 )
 fig, ax = plt.subplots(figsize=(6.5, 4), layout="constrained")
-levels = [1, 4, 9, 16, 25, 40, 80]
+levels = [1, 4, 9, 16, 25]
 lines = ax.contour(below, slope, surface - surface.min(), levels, cmap="viridis")
 ax.clabel(lines, fontsize=8)
 ax.axvline(0, color="gray", linestyle=":")
@@ -728,7 +729,7 @@ def form_of_the_fit_of_exam(
 ):
     from hlmtools import check
 
-    check.no_slip("exam_deviance", exam_fit.deviance)
+    check.no_slip("exam_deviance", getattr(exam_fit, "deviance", exam_fit))
     check.no_slip("exam_psi11", exam_psi11)
     check.no_slip("exam_psi21", exam_psi21)
     check.no_slip("exam_psi22", exam_psi22)
@@ -750,7 +751,7 @@ def form_of_the_other_fits(
 ):
     from hlmtools import check
 
-    check.no_slip("hsb_rs_deviance", hsb_fit.deviance)
+    check.no_slip("hsb_rs_deviance", getattr(hsb_fit, "deviance", hsb_fit))
     check.no_slip("hsb_rs_psi11", hsb_rs_psi11)
     check.no_slip("hsb_rs_psi22", hsb_rs_psi22)
     check.no_slip("bdf_rs_psi11", bdf_rs_psi11)
@@ -1300,10 +1301,7 @@ def form_of_lrt_slope(lrt_slope):
     assert len(result) == 2, "lrt_slope should return a tuple of two numbers (L, p)."
     check.by_hand(round(result[0], 6), 3.841459, "L", "2 (-101.07927 + 103)")
     check.by_hand(
-        round(result[1], 4),
-        0.0982,
-        "p",
-        "(0.05 + 0.1465) / 2, the tails of 3.841459 with 1 and 2 df",
+        round(result[1], 3), 0.098, "p, to three decimals", "(0.050 + 0.147) / 2: 1, 2 df"
     )
 
 
@@ -1668,7 +1666,7 @@ rest_p = lrt_slope(table_45_ri.llf, table_45.llf)[1]  # SOLUTION 3.8
 kinds = [("public", 0, "-", "#2171b5"), ("Catholic", 1, "--", "#d7301f")]
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.8), sharey=True, layout="constrained")
 x = np.array([-1.5, 1.5])
-for ax, level, title in zip(axes, [-0.4, 0.4], ["poor school", "rich school"], strict=True):
+for ax, level, title in zip(axes, [-0.4, 0.4], ["poorer school", "richer school"], strict=True):
     for name, sector, style, color in kinds:
         row = [[1, v, level, sector, level * v, sector * v] for v in x]
         ax.plot(x, np.array(row) @ table_45.beta, style, color=color, label=name)
@@ -1923,7 +1921,7 @@ def interaction_with_and_without_a_random_slope(t_equal_slopes, t_random_slopes)
 #
 # In these London data, yes.
 # The true mean exam scores of schools have a standard deviation of about 0.28 for very weak readers (two standard deviations below the mean), of 0.30 for average readers and of 0.47 for very strong ones.
-# The share of the variance that lies between schools grows from 12 to 28 percent.
+# The share of the variance that lies between schools grows from 12 to 29 percent.
 # For a strong reader, 95 percent of the schools lie within 0.9 standard deviations on either side of their mean; for a weak one, within 0.5.
 # Most of the variance, in both groups, is between pupils of the same school who were equal in reading.
 #

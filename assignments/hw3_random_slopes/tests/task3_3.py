@@ -23,7 +23,7 @@ def form_of_fit_lmm(fit_lmm):
     success_message="The form is right; the value is checked at grading.")
 def form_of_the_fit_of_exam(exam_fit, exam_psi11, exam_psi21, exam_psi22, exam_sigma2, exam_slope, exam_slope_se, exam_corr):
     from hlmtools import check
-    check.no_slip('exam_deviance', exam_fit.deviance)
+    check.no_slip('exam_deviance', getattr(exam_fit, 'deviance', exam_fit))
     check.no_slip('exam_psi11', exam_psi11)
     check.no_slip('exam_psi21', exam_psi21)
     check.no_slip('exam_psi22', exam_psi22)
@@ -41,7 +41,7 @@ def form_of_the_fit_of_exam(exam_fit, exam_psi11, exam_psi21, exam_psi22, exam_s
     success_message="The form is right; the value is checked at grading.")
 def form_of_the_other_fits(hsb_fit, hsb_rs_psi11, hsb_rs_psi22, bdf_rs_psi11, bdf_rs_psi22, bdf_rs_corr):
     from hlmtools import check
-    check.no_slip('hsb_rs_deviance', hsb_fit.deviance)
+    check.no_slip('hsb_rs_deviance', getattr(hsb_fit, 'deviance', hsb_fit))
     check.no_slip('hsb_rs_psi11', hsb_rs_psi11)
     check.no_slip('hsb_rs_psi22', hsb_rs_psi22)
     check.no_slip('bdf_rs_psi11', bdf_rs_psi11)

@@ -14,7 +14,7 @@ def form_of_lrt_slope(lrt_slope):
     assert isinstance(result, tuple), 'lrt_slope should return a tuple of two numbers (L, p).'
     assert len(result) == 2, 'lrt_slope should return a tuple of two numbers (L, p).'
     check.by_hand(round(result[0], 6), 3.841459, 'L', '2 (-101.07927 + 103)')
-    check.by_hand(round(result[1], 4), 0.0982, 'p', '(0.05 + 0.1465) / 2, the tails of 3.841459 with 1 and 2 df')
+    check.by_hand(round(result[1], 3), 0.098, 'p, to three decimals', '(0.050 + 0.147) / 2: 1, 2 df')
 
 @test_case(points=0, hidden=False,
     success_message="The form is right; the value is checked at grading.")
