@@ -1189,8 +1189,8 @@ def form_of_recenter(recenter):
 def form_of_the_new_origin(exam_psi11_low, exam_corr_low, exam_x_lowest):
     from hlmtools import check
 
-    check.no_slip("exam_psi11_low", exam_psi11_low)
     check.no_slip("exam_corr_low", exam_corr_low)
+    check.no_slip("exam_psi11_low", exam_psi11_low)
     check.no_slip("exam_x_lowest", exam_x_lowest)
     check.number(exam_psi11_low, "exam_psi11_low", low=0)
     check.number(exam_corr_low, "exam_corr_low", low=-1, high=1)
@@ -1230,8 +1230,8 @@ def spread_and_correlation_at_the_new_origin(exam_psi11_low, exam_corr_low, exam
     def correlation():
         return own()[1, 0] / math.sqrt(own()[0, 0] * own()[1, 1])
 
-    expect.quantity("exam_psi11_low", exam_psi11_low, follows=lambda: own()[0, 0])
     expect.quantity("exam_corr_low", exam_corr_low, follows=correlation)
+    expect.quantity("exam_psi11_low", exam_psi11_low, follows=lambda: own()[0, 0])
 
 
 # %%

@@ -17,8 +17,8 @@ def form_of_recenter(recenter):
     success_message="The form is right; the value is checked at grading.")
 def form_of_the_new_origin(exam_psi11_low, exam_corr_low, exam_x_lowest):
     from hlmtools import check
-    check.no_slip('exam_psi11_low', exam_psi11_low)
     check.no_slip('exam_corr_low', exam_corr_low)
+    check.no_slip('exam_psi11_low', exam_psi11_low)
     check.no_slip('exam_x_lowest', exam_x_lowest)
     check.number(exam_psi11_low, 'exam_psi11_low', low=0)
     check.number(exam_corr_low, 'exam_corr_low', low=-1, high=1)
