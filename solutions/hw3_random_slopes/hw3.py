@@ -619,7 +619,7 @@ surface = np.array(
 )
 fig, ax = plt.subplots(figsize=(6.5, 4), layout="constrained")
 levels = [1, 4, 9, 16, 25]
-lines = ax.contour(below, slope, surface - surface.min(), levels, cmap="viridis")
+lines = ax.contour(below, slope, surface - surface.min(), levels, cmap="viridis", vmax=40)
 ax.clabel(lines, fontsize=8)
 ax.axvline(0, color="gray", linestyle=":")
 ax.set_xlabel("θ2 (0: intercepts and slopes uncorrelated)")
