@@ -111,6 +111,75 @@ def with_covariate(
     return pd.DataFrame({"y": y.sort_index(), "x": x["y"], "g": x["g"]})
 
 
+def random_slopes(
+    Psi: Sequence[Sequence[float]] | np.ndarray,
+    sigma2: float,
+    sizes: Sequence[int],
+    beta: Sequence[float] = (0.0, 0.0),
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Draw from the model in which every cluster has an intercept and a slope of its own.
+
+    ::
+
+        y_ij = (beta1 + zeta1_j) + (beta2 + zeta2_j) x_ij + epsilon_ij
+        (zeta1_j, zeta2_j) ~ N(0, Psi),   x_ij ~ N(0, 1),   epsilon_ij ~ N(0, sigma2)
+
+    Parameters
+    ----------
+    Psi
+        Covariance matrix of intercept and slope, shape (2, 2).
+    sigma2
+        Variance within clusters, in squared units of y; 0 or more.
+    sizes
+        Number of units n_j of each of the J clusters, each 1 or more.
+    beta
+        Mean intercept and mean slope.
+    seed
+        Start of the random numbers; the same seed gives the same data.
+
+    Returns
+    -------
+    Columns ``y``, ``x`` (float) and ``g`` (text label of the cluster), sum(sizes) rows in random
+    order.
+
+    Raises
+    ------
+    ValueError
+        If Psi is no covariance matrix, sigma2 is negative, or there is no cluster, or a size is
+        below 1.
+
+    Examples
+    --------
+    >>> data = random_slopes([[4, 1], [1, 2]], sigma2=9, sizes=[2, 3], beta=(50, 3), seed=1)
+    >>> data.shape, list(data.columns)
+    ((5, 3), ['y', 'x', 'g'])
+    """
+    n, Psi = np.asarray(sizes, dtype=int), np.asarray(Psi, dtype=float)
+    proper = Psi.shape == (2, 2) and Psi[0, 1] == Psi[1, 0] and np.linalg.eigvalsh(Psi)[0] > -1e-12
+    if not proper or sigma2 < 0 or n.size == 0 or (n < 1).any():
+        raise ValueError(
+            f"Psi={Psi.tolist()}, sigma2={sigma2}, sizes={list(sizes)}; give a 2 by 2 covariance "
+            "matrix, a variance of 0 or more and at least one cluster, each of 1 unit or more."
+        )
+    random = np.random.default_rng(seed)
+    zeta = random.normal(size=(n.size, 2)) @ _factor(Psi).T
+    x, epsilon = random.normal(size=n.sum()), random.normal(0, np.sqrt(sigma2), n.sum())
+    cluster = np.repeat(np.arange(n.size), n)
+    intercept, slope = (np.asarray(beta, dtype=float) + zeta[cluster]).T
+    data = pd.DataFrame(
+        {"y": intercept + slope * x + epsilon, "x": x, "g": _labels(n.size)[cluster]}
+    )
+    return data.iloc[random.permutation(len(data))].reset_index(drop=True)
+
+
+def _factor(Psi: np.ndarray) -> np.ndarray:
+    """Lower triangular factor of a 2 by 2 covariance matrix, singular ones included."""
+    first = np.sqrt(Psi[0, 0])
+    below = Psi[1, 0] / first if first > 0 else 0.0
+    return np.array([[first, 0.0], [below, np.sqrt(max(Psi[1, 1] - below**2, 0.0))]])
+
+
 def _labels(clusters: int) -> np.ndarray:
     """Text labels of equal width: c01, c02, ..."""
     width = max(2, len(str(clusters)))
