@@ -74,9 +74,9 @@ def person_period(
     if unknown := [name for name in (*times, *keep) if name not in wide.columns]:
         raise ValueError(f"There is no column {unknown[0]!r}; there are {list(wide.columns)}.")
     waves = [
-        pd.DataFrame({"person": wide.index, "time": float(time), "y": wide[name].to_numpy()}).assign(
-            **{each: wide[each].to_numpy() for each in keep}
-        )
+        pd.DataFrame(
+            {"person": wide.index, "time": float(time), "y": wide[name].to_numpy()}
+        ).assign(**{each: wide[each].to_numpy() for each in keep})
         for name, time in times.items()
     ]
     rows = pd.concat(waves).dropna(subset=["y"])
