@@ -10,7 +10,7 @@ import json
 import shutil
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,14 +32,7 @@ _MISTAKES = {  # name of the submission: name of the slip it holds
     "p-not-halved": "undivided_p",
 }
 
-
-@dataclass(frozen=True)
-class Student:
-    """One member of the class."""
-
-    name: str
-    does: str  # what the submission is, in a few words
-    submission: Callable[[Homework], Submission]
+Maker = Callable[[Homework], Submission]
 
 
 def run(
@@ -70,30 +63,26 @@ def run(
     for earlier in (handed_in, graded):
         shutil.rmtree(earlier, ignore_errors=True)
     handed_in.mkdir(parents=True)
-    for student in students():
-        write_export(student.submission(homework), homework, handed_in / f"{student.name}.zip")
+    for name, make in students().items():
+        write_export(make(homework), homework, handed_in / f"{name}.zip")
     verdicts = grade.grade(
         HOMEWORK, handed_in, graded, jobs=jobs, limits=short_limits(), progress=progress
     )
     return verdicts, graded
 
 
-def students() -> list[Student]:
-    """The class: honest, mistaken, broken and hostile."""
-    mistaken = [
-        Student(name, slip.replace("_", " "), partial(mistake, name=slip))
-        for name, slip in _MISTAKES.items()
-    ]
-    return [
-        Student("all-right", "everything right", verify.solution),
-        Student("untouched", "nothing done", verify.untouched),
-        *mistaken,
-        Student("two-tasks-only", "stopped after task 1.2", _only_two_tasks),
-        Student("endless-loop", "a cell that never ends", _endless_loop),
-        Student("crash", "a function that ends Python", _crash),
-        Student("typing-error", "a module that is not Python", _typing_error),
-        Student("burglar", "reads the tests, writes outside", _burglar),
-    ]
+def students() -> dict[str, Maker]:
+    """The class by name: honest, mistaken, broken and hostile."""
+    return {
+        "all-right": verify.solution,
+        "untouched": verify.untouched,
+        **{name: partial(mistake, name=slip) for name, slip in _MISTAKES.items()},
+        "two-tasks-only": _only_two_tasks,
+        "endless-loop": _endless_loop,
+        "crash": _crash,
+        "typing-error": _typing_error,
+        "burglar": _burglar,
+    }
 
 
 def short_limits() -> course.Limits:

@@ -40,7 +40,7 @@ class Task:
     title: str
     earned: float
     possible: float
-    cases: tuple[tuple[CaseResult, bool], ...]  # each with whether its message stood before
+    cases: tuple[tuple[CaseResult, str], ...]  # each with the name of one that failed alike before
     cell: int | None  # where the notebook checks it, or where its heading stands
 
     @property
@@ -96,18 +96,19 @@ def _tasks(verdict: Verdict, ran: Rendered) -> list[Task]:
             places.setdefault(cell.task, cell.number)
     scores = verdict.tasks()
     return [
-        Task(task, ran.titles.get(task, ""), *scores[task], _with_repeats(cases), places.get(task))
+        Task(task, ran.titles.get(task, ""), *scores[task], _with_earlier(cases), places.get(task))
         for task, cases in groupby(verdict.cases, key=lambda case: case.task)
     ]
 
 
-def _with_repeats(cases: Iterable[CaseResult]) -> tuple[tuple[CaseResult, bool], ...]:
-    said: set[str] = set()
+def _with_earlier(cases: Iterable[CaseResult]) -> tuple[tuple[CaseResult, str], ...]:
+    """Each case with the first one that failed with the same message, "" where there is none."""
+    first: dict[str, str] = {}
     marked = []
     for case in cases:
-        marked.append((case, case.message in said))
+        marked.append((case, first.get(case.message, "")))
         if not case.passed:
-            said.add(case.message)
+            first.setdefault(case.message, case.name)
     return tuple(marked)
 
 

@@ -37,7 +37,7 @@ from otter.test_files import ExceptionTestFile
 from autograder import build, course, expect
 from autograder.markers import Question, task_of
 from autograder.remote import Environment, Kernel, KernelLost, RemoteError, TimeOver, is_remote
-from autograder.sandbox import Workspace, kernel_spec
+from autograder.sandbox import Workspace, end_user, kernel_spec
 from autograder.sandbox import check as check_sandbox
 from autograder.submissions import Submission
 from autograder.verdict import CaseResult, Status, Verdict, WrittenAnswer
@@ -222,6 +222,7 @@ class Session:
         trace: TracebackType | None,
     ) -> None:
         self._kernel.close()
+        end_user(self.sandbox)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     # ------------------------------------------------------------------ running the notebook
@@ -289,14 +290,21 @@ class Session:
         """Start a new kernel and bring it to where the notebook was, without the culprits."""
         self._kernel.close()
         if self._kernels > MAX_NEW_KERNELS or time.monotonic() > self._ends:
-            self._over = True
-            self.alerts.append("no new kernel was started; what follows was not run")
+            self._stop()
             return
-        self._start_kernel()
+        try:
+            self._start_kernel()
+        except KernelLost:
+            self._stop()
+            return
         for earlier in range(index):
             cell = self.notebook.cells[earlier]
             if cell.cell_type == "code" and cell.source.strip():
                 self._run_cell(earlier)
+
+    def _stop(self) -> None:
+        self._over = True
+        self.alerts.append("no new kernel was started; what follows was not run")
 
     # ----------------------------------------------------------------------------- the tests
 

@@ -6,9 +6,11 @@ import ast
 import json
 import multiprocessing
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import miniature
+import nbformat
 import pytest
 
 from autograder import build, course
@@ -95,6 +97,25 @@ def test_answers_can_be_edited_and_questions_cannot(built):
     assert cells['grader.check("task1_1")']["metadata"]["editable"] is False
     prompt = cells["_Type your answer here, replacing this text._"]
     assert "editable" not in prompt["metadata"]
+
+
+def test_the_student_notebook_is_valid(built):
+    path = built / "assignments" / "hw1_doubling" / "hw1.ipynb"
+    nbformat.validate(nbformat.read(path, as_version=nbformat.NO_CONVERT))
+
+
+def test_a_master_changes_a_shared_setting_of_otter(mini):
+    """Points below the questions are a shared setting; this master does without."""
+    master = mini / "solutions" / "hw1_doubling" / "hw1.py"
+    own = "# %% [raw]\n# # ASSIGNMENT CONFIG\n# show_question_points: false\n\n"
+    miniature.replace(
+        master, "# %% [markdown]\n# # Homework", f"{own}# %% [markdown]\n# # Homework"
+    )
+    build.build(["hw1"], root=mini)
+    text = "\n".join(_sources(_notebook(mini)))
+    assert "_Points:_" not in text
+    assert "ASSIGNMENT CONFIG" not in text
+    assert 'grader.check("task1_1")' in text
 
 
 def test_generated_files_say_so(built):
@@ -340,6 +361,12 @@ print(icc(1.0, 3.0), len(hlmtools.__path__))
 
 
 # ----------------------------------------------------------------------------- the real course
+
+
+def test_a_homework_is_released_when_the_one_before_is_closed():
+    homeworks = course.load().homeworks
+    for earlier, later in pairwise(homeworks):
+        assert earlier.closes <= later.released, later.id
 
 
 def test_committed_files_are_what_their_masters_give():

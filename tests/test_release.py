@@ -13,10 +13,13 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import miniature
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
-from autograder import build, course, leaks, release
+from autograder import build, course, leaks, release, slips, submissions, verify
 from autograder.course import CourseError
+from hlmtools import check
 
 MARCH = datetime(2027, 3, 1, tzinfo=ZoneInfo("America/Chicago"))
 
@@ -196,13 +199,14 @@ PLANTS = {
 }
 
 
-@pytest.mark.parametrize("place", ["handout", "notes", "card", "package"])
-@pytest.mark.parametrize("kind", PLANTS)
+PLACES = [(kind, place) for kind in PLANTS for place in ("handout", "notes")]
+PLACES += [(kind, place) for kind in ("marker", "value") for place in ("card", "package")]
+
+
+@pytest.mark.parametrize(("kind", "place"), PLACES)
 def test_a_release_with_something_secret_is_refused(mini, tmp_path, kind, place):
     plant, words = PLANTS[kind]
     folder = mini / "assignments" / "hw1_doubling"
-    if place == "package" and "solution" in kind:
-        pytest.skip("what stands in given code is no secret")
     if place == "notes":
         plant = f"\n```{{code-cell}} ipython3\n{plant}\n```\n"
     if place == "package":
@@ -245,6 +249,7 @@ def test_a_secret_file_under_another_name_is_refused(mini, tmp_path, source):
         "There are 1764 pupils; 1764050 is another number, and so is 1764.06.",
         "The solution of task 1.1 is yours to find; begin with a sketch.",
         "Use hidden layers = true love.",
+        "# Hidden assumptions\n\n## Solution\n\nThe autograder does not import your notebook.",
     ],
 )
 def test_what_is_no_secret_passes(mini, tmp_path, text):
@@ -353,3 +358,33 @@ print(hlmtools.__file__)
     )
     assert out.stdout.startswith("30\nTask 1.5: icc is not written yet\n"), out.stderr
     assert out.stdout.rstrip().endswith(str(tmp_path / "hlmtools" / "__init__.py"))
+
+
+def test_a_student_works_in_the_archive_and_hands_in(tmp_path):
+    """The solution with one slip, run as a student does: the check speaks up, the zip is whole."""
+    homework = course.homework("hw1")
+    quantity = next(each for each in slips.load("hw1").QUANTITIES if each.key == "hsb_icc")
+    slip = quantity.slips[0]
+    work = verify.slip_submission(homework, slip)
+    files = release.student_files(homework)
+    files |= {"hw1.ipynb": work.notebook, f"hlmtools/{homework.module}.py": work.module}
+    for path, content in files.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(content)
+
+    notebook = nbformat.reads(work.notebook.decode(), as_version=4)
+    client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}})
+    client.execute()
+
+    shown = {
+        cell.source: "".join(str(output) for output in cell.outputs)
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+    }
+    assert slip.says.split(";")[0] in shown['grader.check("task1_5")']
+    assert check.FORM_IS_RIGHT in shown['grader.check("task1_6")']
+    assert "hw1-submission.zip is ready to hand in" in shown['check.hand_in(grader, "hw1")']
+    (found,) = submissions.find(tmp_path / "hw1-submission.zip", homework.module, "hw1.ipynb")
+    assert found.problem is None
+    assert found.module == work.module
+    assert json.loads(found.notebook) == json.loads(work.notebook)

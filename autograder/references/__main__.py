@@ -74,7 +74,7 @@ def update(name: str, use_r: bool, accept: bool, check: bool) -> bool:
 
 def differences(stored: dict[str, Any], fitted: dict[str, Any]) -> Iterator[str]:
     """What R says otherwise than the stored fits, one sentence each; additions are none."""
-    for key in stored.keys() & fitted.keys():
+    for key in (key for key in fitted if key in stored):
         old, new = stored[key], fitted[key]
         for field in _RECIPE:
             if old.get(field) != new.get(field):

@@ -39,7 +39,7 @@ record_lmer <- function(key, data, fit, extra = list()) {
   spread <- as.data.frame(VarCorr(fit))$vcov
   problems <- fit@optinfo$conv$lme4$messages
   record(
-    key, data, paste(deparse(fit@call$formula), if (isREML(fit)) "REML" else "ML"),
+    key, data, paste0("lmer(", deparse1(fit@call$formula), ", REML = ", isREML(fit), ")"),
     c(list(beta = unname(fixef(fit))[1], se = sqrt(vcov(fit)[1, 1]),
            psi = spread[1], sigma2 = spread[2], icc = spread[1] / sum(spread),
            criterion = if (isREML(fit)) REMLcrit(fit) else -2 * c(logLik(fit)),

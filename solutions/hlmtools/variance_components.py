@@ -381,7 +381,7 @@ def reliability(psi: float, sigma2: float, n: ArrayLike) -> float | np.ndarray:
     sizes = np.asarray(n, dtype=float)
     if not (psi >= 0 and sigma2 >= 0 and psi + sigma2 > 0 and (sizes > 0).all()):
         raise ValueError(
-            f"psi is {psi}, sigma2 is {sigma2}, n is {n}; "
+            f"psi is {psi}, sigma2 is {sigma2}, n is {n!r}; "
             "give variances of 0 or more, not both 0, and cluster sizes above 0."
         )
     ratio = sizes * psi / (sizes * psi + sigma2)

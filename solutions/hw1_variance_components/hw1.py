@@ -832,7 +832,7 @@ def mean_and_standard_error(fit_vc):
     from autograder import expect
     from hlmtools.simulate import two_level
 
-    d = two_level(psi=12, sigma2=30, sizes=[2, 44, 6, 9, 25, 3], beta=100, seed=1403)
+    d = two_level(psi=40, sigma2=30, sizes=[2, 44, 6, 9, 25, 3, 14], beta=100, seed=1403)
     args, name = (d["y"], d["g"]), "unequal classes"
     expect.agrees("fit_vc", fit_vc, *args, fields=("beta",), tolerance="fixed_effect", name=name)
     expect.agrees("fit_vc", fit_vc, *args, fields=("se",), tolerance="standard_error", name=name)

@@ -1,0 +1,253 @@
+"""The `hlm` command: arguments in, one call, lines out.
+
+Exit status 0 on success, 1 on a finding, 2 on wrong usage.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from autograder import course
+from autograder.course import CourseError
+
+if TYPE_CHECKING:
+    from autograder.verdict import Verdict
+
+
+class _Commands(click.Group):
+    """Turns whatever goes wrong into one sentence and its remedy."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except CourseError as error:
+            click.echo(str(error), err=True)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, KeyboardInterrupt):
+            raise
+        except Exception as error:
+            if os.environ.get("HLM_TRACEBACK"):
+                raise
+            what = f"This should not have happened: {type(error).__name__}: {error}."
+            remedy = (
+                "Run it again with HLM_TRACEBACK=1 and send the output to who keeps the course."
+            )
+            click.echo(f"{what} {remedy}", err=True)
+        return ctx.exit(1)
+
+
+class _HomeworkId(click.ParamType):
+    """A homework of course.toml by its id."""
+
+    name = "hw"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        try:
+            return course.homework(value).id
+        except CourseError as error:
+            self.fail(str(error), param, ctx)
+
+
+_HW = _HomeworkId()
+_JOBS = click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=lambda: os.cpu_count() or 1,
+    show_default="one a processor",
+    help="Submissions graded at the same time.",
+)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Build, verify, release and grade the homeworks of the course."""
+
+
+@main.command()
+def doctor() -> None:
+    """Check whether this machine can build and grade; say what to do."""
+    from autograder.doctor import examine
+
+    with _step_lines() as say:
+        findings = examine(lambda name: say(f"looking at {name}"))
+    for finding in findings:
+        click.echo(f"{'ok  ' if finding.fine else 'MISS'}  {finding.name}: {finding.says}")
+        if finding.remedy:
+            click.echo(f"      {finding.remedy}")
+    if not all(finding.fine for finding in findings):
+        sys.exit(1)
+
+
+@main.command()
+@click.argument("hws", metavar="[HW ...]", nargs=-1, type=_HW)
+@click.option("--check", is_flag=True, help="Change nothing; exit 1 where files are out of date.")
+def build(hws: tuple[str, ...], check: bool) -> None:
+    """Make notebooks, public tests, stubs and tables from the masters."""
+    from autograder import build as builder
+
+    with _step_lines() as say:
+        lines = builder.build(hws, check=check, progress=say)
+    for line in lines:
+        click.echo(line)
+    if check and lines:
+        click.echo("Run hlm build, and commit what it wrote.", err=True)
+        sys.exit(1)
+    if not lines:
+        click.echo("Everything is up to date.")
+
+
+@main.command()
+@click.argument("hws", metavar="[HW ...]", nargs=-1, type=_HW)
+@click.option("--thorough", is_flag=True, help="Submit every slip on its own.")
+def verify(hws: tuple[str, ...], thorough: bool) -> None:
+    """Prove that homeworks are sound before anybody sees them."""
+    from autograder import verify as verifier
+
+    found = 0
+    for hw in hws or [homework.id for homework in course.load().homeworks]:
+        with _step_lines() as say:
+            findings = verifier.verify(hw, thorough=thorough, progress=say)
+        for finding in findings:
+            click.echo(finding)
+        click.echo(f"{hw}: {f'{len(findings)} to mend' if findings else 'sound'}")
+        found += len(findings)
+    if found:
+        sys.exit(1)
+
+
+@main.command()
+@click.argument("hw", type=_HW)
+@click.option(
+    "--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder to fill."
+)
+@click.option("--force", is_flag=True, help="Although an earlier homework is still open.")
+def release(hw: str, out: Path, force: bool) -> None:
+    """Write HW-student.zip and HW-autograder.zip."""
+    from autograder import release as releaser
+
+    with _step_lines() as say:
+        paths = releaser.release(hw, out, force=force, progress=say)
+    for path in paths:
+        click.echo(path)
+
+
+@main.command()
+@click.argument("hw", type=_HW)
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the run; an earlier run there is gone on with.",
+)
+@_JOBS
+@click.option(
+    "--sandbox",
+    type=click.Choice(["bwrap", "user", "none"]),
+    default="bwrap",
+    show_default=True,
+    help="Where submissions run; none is for your own only.",
+)
+@click.option("--fresh", is_flag=True, help="Grade again what is known already.")
+def grade(hw: str, path: Path, out: Path, jobs: int, sandbox: str, fresh: bool) -> None:
+    """Grade a notebook, an export zip, or a folder of either."""
+    from autograder import grade as grader
+
+    with _progress_bar("Grading") as progress:
+        verdicts = grader.grade(
+            hw, path, out, jobs=jobs, sandbox=sandbox, fresh=fresh, progress=progress
+        )
+    odd = [verdict for verdict in verdicts if verdict.status in {"partial", "unreadable"}]
+    click.echo(f"{len(verdicts)} graded, {len(odd)} of them partly or not at all.")
+    for verdict in odd:
+        click.echo(f"  {verdict.submission}: {verdict.status}, {_shown(verdict.reason)}")
+    click.echo(f"Grades: {out / 'grades.csv'}\nFeedback: {out / 'feedback'}")
+
+
+@main.command()
+@_JOBS
+def demo(jobs: int) -> None:
+    """Grade a small class of honest, mistaken, broken and hostile submissions."""
+    from autograder import demo as show
+
+    with _progress_bar("Grading") as progress:
+        verdicts, graded = show.run(jobs=jobs, progress=progress)
+    _print_table(verdicts)
+    click.echo(f"Sandbox: {verdicts[0].sandbox}")
+    click.echo(f"Feedback pages: {graded / 'feedback'}")
+
+
+# ------------------------------------------------------------------------------------- output
+
+
+@contextmanager
+def _step_lines() -> Iterator[Callable[[str], None]]:
+    """Tells what is being done: one changing line on a terminal, plain lines elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda line: click.echo(line, err=True)
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("") as status:
+        yield lambda line: status.update(_escaped(line))
+
+
+@contextmanager
+def _progress_bar(title: str) -> Iterator[Callable[[int, int, Verdict], None]]:
+    """Tells of each graded submission: under a bar on a terminal, as plain lines elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda done, total, verdict: click.echo(_line(done, total, verdict), err=True)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(title, total=None)
+
+        def told(done: int, total: int, verdict: Verdict) -> None:
+            bar.update(task, completed=done, total=total)
+            bar.console.print(_escaped(_line(done, total, verdict)), highlight=False)
+
+        yield told
+
+
+def _line(done: int, total: int, verdict: Verdict) -> str:
+    points = f"{verdict.score:g} of {verdict.max_score:g}"
+    return f"[{done}/{total}] {verdict.submission}: {points}, {_shown(verdict.reason)}"
+
+
+def _shown(text: str) -> str:
+    """Text that may hold a student's words, fit for a terminal."""
+    from autograder.rendering import clean
+
+    line = " ".join(clean(text).split())
+    return line if len(line) <= 100 else f"{line[:99]}…"
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def _print_table(verdicts: list[Verdict]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("submission", no_wrap=True)
+    table.add_column("points", justify="right", no_wrap=True)
+    table.add_column("status", no_wrap=True)
+    table.add_column("reason")
+    for verdict in verdicts:
+        points = f"{verdict.score:g}/{verdict.max_score:g}"
+        reason = _escaped(_shown(verdict.reason))
+        table.add_row(verdict.submission, points, verdict.status, reason)
+    Console(highlight=False).print(table)
