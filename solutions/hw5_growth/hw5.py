@@ -367,24 +367,20 @@ def clocks_of_both_studies(egsingle_from_start, sleepstudy_week):
 # - `oxboys_fit`, `height` (centimeters) of 26 boys on `age` (standardized, from -1 to 1), and `oxboys_psi_slope`, its $\psi_{11}$.
 
 # %%
+scores, children = egsingle["math"], egsingle["childid"]
 egsingle_X = pd.DataFrame({"intercept": 1.0, "year": egsingle["year"]})
-egsingle_cross = cross_products(
-    egsingle["math"], egsingle_X, egsingle_X, egsingle["childid"]
-)  # SOLUTION 5.2
+egsingle_cross = cross_products(scores, egsingle_X, egsingle_X, children)  # SOLUTION 5.2
 egsingle_dev_trial = growth_profile([1.5, 0.1, 0.3], egsingle_cross).deviance  # SOLUTION 5.2
-egsingle_fit = growth_fit(
-    egsingle["math"], egsingle_X, egsingle_X, egsingle["childid"]
-)  # SOLUTION 5.2
+egsingle_fit = growth_fit(scores, egsingle_X, egsingle_X, children)  # SOLUTION 5.2
 egsingle_growth = egsingle_fit.beta["year"]  # SOLUTION 5.2
 egsingle_growth_se = egsingle_fit.se["year"]  # SOLUTION 5.2
 egsingle_psi_slope = egsingle_fit.Psi[1, 1]  # SOLUTION 5.2
 egsingle_sigma2 = egsingle_fit.sigma2  # SOLUTION 5.2
 
 # %%
+reaction, persons = sleepstudy["Reaction"], sleepstudy["Subject"]
 sleepstudy_X = pd.DataFrame({"intercept": 1.0, "week": sleepstudy_week})
-sleepstudy_fit = growth_fit(
-    sleepstudy["Reaction"], sleepstudy_X, sleepstudy_X, sleepstudy["Subject"]
-)  # SOLUTION 5.2
+sleepstudy_fit = growth_fit(reaction, sleepstudy_X, sleepstudy_X, persons)  # SOLUTION 5.2
 sleepstudy_slope_week = sleepstudy_fit.beta["week"]  # SOLUTION 5.2
 
 # %%
@@ -1088,12 +1084,12 @@ oxboys_r = corr_int_slope(oxboys_fit.Psi)  # SOLUTION 5.5
 
 # %%
 start_X = pd.DataFrame({"intercept": 1.0, "time": egsingle_from_start})
-egsingle_dev_uncorr_middle = growth_fit(
-    egsingle["math"], egsingle_X, egsingle_X, egsingle["childid"], correlated=False
-).deviance  # SOLUTION 5.5
-egsingle_dev_uncorr_start = growth_fit(
-    egsingle["math"], start_X, start_X, egsingle["childid"], correlated=False
-).deviance  # SOLUTION 5.5
+# BEGIN SOLUTION 5.5 NO PROMPT
+uncorr_middle = growth_fit(scores, egsingle_X, egsingle_X, children, correlated=False)
+uncorr_start = growth_fit(scores, start_X, start_X, children, correlated=False)
+# END SOLUTION
+egsingle_dev_uncorr_middle = uncorr_middle.deviance  # SOLUTION 5.5
+egsingle_dev_uncorr_start = uncorr_start.deviance  # SOLUTION 5.5
 
 # %% [raw]
 # # BEGIN TESTS
@@ -1243,16 +1239,14 @@ def deviances_without_correlation(egsingle_dev_uncorr_middle, egsingle_dev_uncor
 
 # %%
 groups_X = growth_design(egsingle["year"], egsingle[["black", "hispanic"]])  # SOLUTION 5.6
-groups_fit = growth_fit(egsingle["math"], groups_X, egsingle_X, egsingle["childid"])  # SOLUTION 5.6
+groups_fit = growth_fit(scores, groups_X, egsingle_X, children)  # SOLUTION 5.6
 groups_growth_gap = groups_fit.beta["time:black"]  # SOLUTION 5.6
 groups_gap_start = gap_at(groups_fit, "black", "time:black", -2.5)  # SOLUTION 5.6
 groups_gap_end = gap_at(groups_fit, "black", "time:black", 2.5)  # SOLUTION 5.6
 
 # %%
 parallel_X = groups_X[["intercept", "time", "black", "hispanic"]]  # SOLUTION 5.6
-parallel_fit = growth_fit(
-    egsingle["math"], parallel_X, egsingle_X, egsingle["childid"]
-)  # SOLUTION 5.6
+parallel_fit = growth_fit(scores, parallel_X, egsingle_X, children)  # SOLUTION 5.6
 groups_lrt = 2 * (groups_fit.llf - parallel_fit.llf)  # SOLUTION 5.6
 
 # %%
@@ -1569,7 +1563,7 @@ def reduction_at_the_end(groups_r2_end, egsingle_fit, groups_fit):
 # **Apply** it to `egsingle_fit`:
 # - `egsingle_eb`, the table;
 # - `child_level` and `child_slope`, the predicted deviations of child `"309364181"` in level (scale points) and rate (scale points a year);
-# - `child_end`, the height of that child's predicted line (mean line plus deviation) at year 2.5.
+# - `child_rate`, that child's predicted rate (mean rate plus deviation), and `child_end`, the height of its predicted line at year 2.5.
 #
 # **Draw** the children of `nine` below in nine panels: their scores as dots, the line through their own points (`np.polyfit`) dashed, and their predicted line solid.
 #
@@ -1580,9 +1574,8 @@ def reduction_at_the_end(groups_r2_end, egsingle_fit, groups_fit):
 egsingle_eb = trajectory_eb(egsingle_fit)  # SOLUTION 5.8
 child_level = egsingle_eb.loc["309364181", "intercept"]  # SOLUTION 5.8
 child_slope = egsingle_eb.loc["309364181", "year"]  # SOLUTION 5.8
-child_end = (egsingle_fit.beta["intercept"] + child_level) + 2.5 * (
-    egsingle_fit.beta["year"] + child_slope
-)  # SOLUTION 5.8
+child_rate = egsingle_fit.beta["year"] + child_slope  # SOLUTION 5.8
+child_end = egsingle_fit.beta["intercept"] + child_level + 2.5 * child_rate  # SOLUTION 5.8
 
 # %%
 nine = [
@@ -1615,7 +1608,7 @@ curve_X = ...
 # BEGIN SOLUTION 5.8
 curve_X = egsingle_X.assign(year2=egsingle["year"] ** 2)
 # END SOLUTION
-curve_fit = growth_fit(egsingle["math"], curve_X, egsingle_X, egsingle["childid"])  # SOLUTION 5.8
+curve_fit = growth_fit(scores, curve_X, egsingle_X, children)  # SOLUTION 5.8
 egsingle_curvature = curve_fit.beta["year2"]  # SOLUTION 5.8
 egsingle_curve_lrt = 2 * (curve_fit.llf - egsingle_fit.llf)  # SOLUTION 5.8
 
