@@ -712,7 +712,7 @@ def children_who_left(sim_level_all, sim_level_complete):
 # Read your results.
 #
 # - *The mean line.* Children grow by about three quarters of a scale point a year. One line through all points gives a steeper slope, 0.766: low scorers are overrepresented among the early tests and drop out more often later.
-# - *The spread of rates.* The standard deviation of $\zeta_{1j}$ is $\sqrt{0.0214} \approx 0.15$ scale points a year, so that 95 percent of the children grow by between about 0.46 and 1.03 a year. The variance of the slopes of lines fitted child by child would be almost five times as large: with four tests a child, most of it is error.
+# - *The spread of rates.* The standard deviation of $\zeta_{1j}$ is $\sqrt{0.0214} \approx 0.15$ scale points a year, so that 95 percent of the children grow by between about 0.46 and 1.03 a year. The variance of the slopes of lines fitted child by child would be more than four times as large: with four tests a child, most of it is error.
 # - *Simulation.* Fitted to all rows, the model recovers the level of -0.8 within about a standard error, although low scorers left. Fitted to complete children it is far too high. Keeping only complete cases answers a question about other children.
 
 # %% [markdown]
@@ -845,19 +845,19 @@ def children_at_the_end(egsingle_at_end, egsingle_fit):
 # The picture shows why: lines that are not parallel spread out, and the intercept variance is the spread at the place where we choose to look.
 
 # %%
-drawn = np.random.default_rng(8).multivariate_normal([0, 0], [[0.83, 0.066], [0.066, 0.021]], 40)
-fig, ax = plt.subplots(figsize=(8, 4), layout="constrained")
+drawn = np.random.default_rng(8).multivariate_normal([0, 0], [[0.83, 0.066], [0.066, 0.021]], 60)
+moments = np.linspace(-2.5, 2.5, 51)
+two_sd = 2 * np.sqrt(0.83 + 2 * moments * 0.066 + moments**2 * 0.021)
+fig, ax = plt.subplots(figsize=(8, 4.2), layout="constrained")
+ax.fill_between(moments, -two_sd, two_sd, color="lightgray", label="two standard deviations")
 for level, rate in drawn:
     ax.plot([-2.5, 2.5], [level - 2.5 * rate, level + 2.5 * rate], color="steelblue", alpha=0.5)
 for origin, text in [(-2.5, "origin at the start"), (0, "in the middle"), (2.5, "at the end")]:
     ax.axvline(origin, color="black", linestyle="--", linewidth=1)
-    ax.text(origin, 3.25, text, ha="center", backgroundcolor="white")
-ax.set(
-    xlabel="year",
-    ylabel="distance from the mean line (scale points)",
-    xlim=(-3.1, 3.1),
-    ylim=(-3, 3.6),
-)
+    ax.text(origin, 3.2, text, ha="center", backgroundcolor="white")
+ax.set(xlabel="year", ylabel="distance from mean line (scale points)")
+ax.set(xlim=(-3.5, 3.5), ylim=(-3.2, 3.6))
+ax.legend(frameon=False, loc="lower left")
 sns.despine()
 
 # %% [markdown]
@@ -891,12 +891,12 @@ sns.despine()
 #
 # and with those of `oxboys_fit`, `oxboys_var_end`, the variance of heights at age 1, in squared centimeters.
 #
-# **Draw** the model against the data, in two panels: on the left the variance as a curve from year -2.5 to 2.5, with the observed variances of the six waves (`observed_var`) as dots; on the right the correlation of the score in year -1.5 with the scores in later years, as a curve, with the observed correlations (`observed_corr`) as dots.
+# **Draw** the model against the data, in two panels: on the left the variance as a curve from year -2.5 to 2.5, with the observed variances of the six waves (`observed_var`) as dots; on the right the correlation of the score in year 2.5 with the scores in earlier years, as a curve, with the observed correlations (`observed_corr`, years -2.5 to 1.5) as dots.
 
 # %%
 years = np.arange(-2.5, 3.0)
 observed_var = egsingle.groupby("year")["math"].var()
-observed_corr = egsingle_wide.corr()["wave2"].to_numpy()[2:]
+observed_corr = egsingle_wide.corr()["wave6"].to_numpy()[:5]
 pd.DataFrame({"tests": egsingle.groupby("year").size(), "observed variance": observed_var.round(3)})
 
 # %%
@@ -914,10 +914,10 @@ fine = np.linspace(-2.5, 2.5, 101)
 axes[0].plot(fine, var_at(fine, egsingle_fit.Psi, egsingle_fit.sigma2), label="model")
 axes[0].plot(years, observed_var, "o", color="black", label="observed")
 axes[0].set(xlabel="year", ylabel="variance (squared scale points)", ylim=(0, None))
-later = fine[fine >= -0.5]
-axes[1].plot(later, corr_at(-1.5, later, egsingle_fit.Psi, egsingle_fit.sigma2), label="model")
-axes[1].plot(years[2:], observed_corr, "o", color="black", label="observed")
-axes[1].set(xlabel="year", ylabel="correlation with the score in year -1.5", ylim=(0, 1))
+earlier = fine[fine <= 1.5]
+axes[1].plot(earlier, corr_at(earlier, 2.5, egsingle_fit.Psi, egsingle_fit.sigma2), label="model")
+axes[1].plot(years[:5], observed_corr, "o", color="black", label="observed")
+axes[1].set(xlabel="year", ylabel="correlation with the score in year 2.5", ylim=(0, 1))
 for ax in axes:
     ax.legend(frameon=False)
 sns.despine()
@@ -1051,7 +1051,7 @@ def variance_of_heights(oxboys_var_end, oxboys_fit):
 # Read your picture.
 #
 # - *Variance.* The model's variance rises from about 0.93 to 1.59; the lines come closest at year -3.1, before the study began. The observed variances rise as well, but not along the curve: the first dot is far below it. Look at the number of tests: only 131 children were tested in that year, all of them beginners, and their scores are bunched at the low end of the scale. The dots also describe whoever was tested, while the curve describes all children.
-# - *Correlation.* Scores that are further apart in time are less alike, because the lines cross. A model with random intercepts only would draw a horizontal line. The dots follow the curve closely.
+# - *Correlation.* Scores that are further apart in time are less alike, because the lines cross. A model with random intercepts only would draw a horizontal line. Most dots follow the curve. The first (52 children who have both tests) lies below it, and the last above it: neighboring years are more alike than lines with independent errors allow. A good or bad spell that lasts from one test to the next would do that, and would break the second assumption; Homework 6 has models for it.
 
 # %% [markdown]
 # ## 5.5 Ask who grows faster
@@ -1231,8 +1231,8 @@ def deviances_without_correlation(egsingle_dev_uncorr_middle, egsingle_dev_uncor
 #
 # **Apply** them:
 # - `groups_X`, the design for `year` (time 0 in the middle) with `black` and `hispanic`, in this order, and `groups_fit`, the fit with `groups_X` as fixed and `egsingle_X` as random part;
-# - `groups_growth_gap`, how much faster (or slower, negative) black children grow than children of neither group, in scale points a year;
-# - `groups_gap_start` and `groups_gap_end`, the tuples (gap, standard error) for black children at years -2.5 and 2.5;
+# - `groups_growth_gap`, how much faster (or slower, negative) Black children grow than children of neither group, in scale points a year;
+# - `groups_gap_start` and `groups_gap_end`, the tuples (gap, standard error) for Black children at years -2.5 and 2.5;
 # - `parallel_X`, the first four columns of `groups_X`, and `parallel_fit`, the model in which gaps stay the same; `groups_lrt`, the likelihood-ratio statistic of `groups_fit` against it.
 #
 # **Draw** mean trajectories by group: the observed mean of each group in each year as dots, and the three mean lines of `groups_fit` from year -2.5 to 2.5.
@@ -1362,7 +1362,7 @@ def gaps_of_another_fit(gap_at):
     from hlmtools.simulate import growth
 
     d = growth([20, 3], [[9, 2], [2, 2]], 4.0, [0, 1, 2, 3], 50, seed=5602, missing=0.2)
-    W = (d["g"] > "p25").astype(float).to_frame("late")
+    W = (d["g"] > "c25").astype(float).to_frame("late")
     solved = expect.solved()
     X = solved.growth_design(d["t"], W)
     fit = solved.growth_fit(d["y"], X, X[["intercept", "time"]], d["g"])
@@ -1418,7 +1418,7 @@ def test_of_equal_growth(groups_lrt):
 # %% [markdown]
 # Read your results.
 #
-# - At the start black children are about half a scale point below the children of neither group, at the end about one point: the gap doubles, because they grow by 0.11 points a year less. Two standard errors of that difference in rates are 0.03.
+# - At the start Black children are about half a scale point below the children of neither group, at the end about one point: the gap doubles, because they grow by 0.11 points a year less. Two standard errors of that difference in rates are 0.03.
 # - The likelihood-ratio statistic has two degrees of freedom (two products); a $\chi^2_2$ variable exceeds 14 once in a thousand times.
 # - For Hispanic children the coefficient of the product is -0.022 with a standard error of the same size: their gap of a little more than half a point hardly changes, and a small change in either direction is compatible with the data.
 # - The coefficient of `black` in the printout, -0.77, is the gap in the *middle* of the study. With time counted from the start the same model would show another number there. A table of coefficients without the origin of time cannot be read.
@@ -1886,8 +1886,8 @@ in_middle.groupby(last_year)["math"].agg(["size", "mean"]).set_axis(
 # ## The answer to the opening question
 # Do gaps in mathematics grow while children go through primary school?
 #
-# Between black children and children of neither group, in these schools, yes.
-# The gap is about 0.50 scale points at the start (standard error 0.07) and about 1.04 at the end (0.08), because black children gain 0.72 and the others 0.83 points a year.
+# Between Black children and children of neither group, in these schools, yes.
+# The gap is about 0.50 scale points at the start (standard error 0.07) and about 1.04 at the end (0.08), because Black children gain 0.72 and the others 0.83 points a year.
 # At the end, the gap amounts to a year and a quarter of the others' growth.
 # For Hispanic children the gap is 0.54 points at the start and 0.65 at the end, and the difference in growth is within its margin of error.
 # Both groups together go with about a tenth of the differences between children; within each group children differ far more than the groups differ.
@@ -1900,5 +1900,5 @@ in_middle.groupby(last_year)["math"].agg(["size", "mean"]).set_axis(
 #
 # **What it does not say.**
 # It does not say why.
-# Group stands for all that goes with it in these data, above all for the school: 26 of the 60 schools have almost only black children, and half of the differences in growth lie between schools.
+# Group stands for all that goes with it in these data, above all for the school: 26 of the 60 schools have almost only Black children, and half of the differences in growth lie between schools.
 # Whether the gap would widen among children of the *same* school is a question of within and between, as in Homework 2, and the variables are in the data.

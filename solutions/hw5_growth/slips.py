@@ -6,6 +6,7 @@ A wrong function is the right one with a piece of its code changed.
 A wrong answer is a statement in the notebook's variables: data sets, answers, functions, np.
 """
 
+from autograder.slips import Quantity, Slip, WrongAnswer, WrongFunction, changed
 from hlmtools.growth import (
     code_time,
     corr_at,
@@ -19,8 +20,6 @@ from hlmtools.growth import (
     trajectory_eb,
     var_at,
 )
-
-from autograder.slips import Quantity, Slip, WrongAnswer, WrongFunction, changed
 
 __all__ = ["ANSWERS", "QUANTITIES"]
 
