@@ -291,7 +291,7 @@ def growth_fit(
     -------
     A `hlmtools.results.GrowthResult`: beta and cov_beta by the names of X, Psi, sigma2, deviance,
     singular and cross.
-    singular is True where a diagonal entry of Lambda is below 1e-4.
+    singular is True where a diagonal entry of Lambda is within 1e-4 of 0.
 
     Raises
     ------
@@ -300,10 +300,12 @@ def growth_fit(
 
     Notes
     -----
-    Keep the diagonal of Lambda between 0 and 1000, what is below it between -1000 and 1000: far
-    outside, M loses its digits.
     Start L-BFGS-B from Lambda = I with ``jac="3-point"`` and ``options={"ftol": 1e-12}``:
     components are checked to one part in ten thousand, and its defaults stop earlier.
+    Keep theta between -1000 and 1000, for far outside M loses its digits; but do not forbid a
+    negative diagonal.
+    Psi is the same for either sign, and a bound at 0 is a place where a minimiser can get stuck:
+    the deviance is flat there.
     Source: lecture notes 5.2.
 
     Examples
@@ -326,7 +328,6 @@ def growth_fit(
     q = cross.ZZ.shape[-1]
     rows, columns = np.tril_indices(q)
     free = (rows == columns) | correlated
-    bounds = [(0, 1e3) if diagonal else (-1e3, 1e3) for diagonal in (rows == columns)[free]]
 
     def full(values: np.ndarray) -> np.ndarray:
         theta = np.zeros(len(rows))
@@ -337,6 +338,7 @@ def growth_fit(
         return growth_profile(full(values), cross).deviance
 
     start = (rows == columns)[free].astype(float)
+    bounds = [(-1e3, 1e3)] * len(start)
     tight = {"ftol": 1e-12, "gtol": 1e-6, "maxfun": 100_000}
     found = optimize.minimize(
         criterion, start, method="L-BFGS-B", jac="3-point", bounds=bounds, options=tight
@@ -352,7 +354,7 @@ def growth_fit(
         Psi=best.sigma2 * Lambda @ Lambda.T,
         sigma2=best.sigma2,
         deviance=best.deviance,
-        singular=bool(np.diag(Lambda).min() < 1e-4),
+        singular=bool(np.abs(np.diag(Lambda)).min() < 1e-4),
         cross=cross,
     )
     # END SOLUTION

@@ -356,6 +356,7 @@ def clocks_of_both_studies(egsingle_from_start, sleepstudy_week):
 # %% [markdown]
 # **Write** `cross_products(y, X, Z, g)`, `growth_profile(theta, cross)` and `growth_fit(y, X, Z, g, correlated=True)`.
 # If you kept your functions of Homework 3, start from them.
+# Let the minimizer choose the sign of the diagonal of $\Lambda$; a bound at 0 is a place where it can get stuck (notes 5.2).
 # The result classes `CrossProducts`, `GrowthProfile` and `GrowthResult` are imported for you; `help(hlmtools.results)` describes their fields.
 #
 # **Apply** them to `egsingle`, with the design `egsingle_X` of the first cell as `X` and as `Z`:
@@ -610,6 +611,9 @@ def fit_of_persons_with_gaps(growth_fit):
     expect.close(got.Psi, want.Psi, "variance_component", "Psi of the fit")
     expect.close(got.beta, want.beta, "growth_coefficient", "beta of the fit")
     expect.close(got.cov_beta, want.cov_beta, "variance_component", "cov_beta of the fit")
+    late = pd.DataFrame({"intercept": 1.0, "t": d["t"] - 8})
+    moved = growth_fit(d["y"], late, late, d["g"])
+    expect.close(moved.deviance, want.deviance, "deviance", "the deviance with another origin")
 
 
 # %%
