@@ -227,7 +227,7 @@ def growth_fit(
     -------
     A `hlmtools.results.GrowthResult`: beta and cov_beta by the names of X, Psi, sigma2, deviance,
     singular and cross.
-    singular is True where a diagonal entry of Lambda is below 1e-4.
+    singular is True where a diagonal entry of Lambda is within 1e-4 of 0.
 
     Raises
     ------
@@ -236,10 +236,12 @@ def growth_fit(
 
     Notes
     -----
-    Keep the diagonal of Lambda between 0 and 1000, what is below it between -1000 and 1000: far
-    outside, M loses its digits.
     Start L-BFGS-B from Lambda = I with ``jac="3-point"`` and ``options={"ftol": 1e-12}``:
     components are checked to one part in ten thousand, and its defaults stop earlier.
+    Keep theta between -1000 and 1000, for far outside M loses its digits; but do not forbid a
+    negative diagonal.
+    Psi is the same for either sign, and a bound at 0 is a place where a minimiser can get stuck:
+    the deviance is flat there.
     Source: lecture notes 5.2.
 
     Examples
