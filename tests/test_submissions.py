@@ -344,3 +344,12 @@ def test_unchanged_names_keep_no_hash_and_ids_do_not_depend_on_order(tmp_path: P
     assert ids[b"ann"] == "ann"
     assert ids[b"bob.2"] == "bob.2"
     assert ids[b"ann!"].startswith("ann-")
+
+
+def test_giant_notebook_and_module_on_disk_are_not_read(tmp_path: Path) -> None:
+    giant = b" " * (submissions.MAX_NOTEBOOK + 1)
+    archives.put(tmp_path / "ann", {"hw1.ipynb": giant, archives.MODULE: MODULE})
+    archives.put(tmp_path / "bob", {"hw1.ipynb": NOTEBOOK, archives.MODULE: giant})
+    found = find(tmp_path)
+    assert ["is larger than" in (one.problem or "") for one in found] == [True, True]
+    assert [one.notebook for one in found] == [None, None]
