@@ -31,6 +31,8 @@ from scipy import optimize
 
 from hlmtools.results import CrossProducts, GrowthProfile, GrowthResult
 
+Table = pd.DataFrame | np.ndarray
+
 
 def person_period(
     wide: pd.DataFrame, times: Mapping[str, float], keep: Sequence[str] = ()
@@ -113,7 +115,7 @@ def code_time(t: ArrayLike, origin: float = 0.0, unit: float = 1.0) -> np.ndarra
     raise NotImplementedError("Task 5.1: code_time is not written yet")
 
 
-def cross_products(y: ArrayLike, X: ArrayLike, Z: ArrayLike, g: ArrayLike) -> CrossProducts:
+def cross_products(y: ArrayLike, X: Table, Z: Table, g: ArrayLike) -> CrossProducts:
     """Sum up the data once, so that the deviance never has to look at the N rows again.
 
     ::
@@ -209,7 +211,7 @@ def growth_profile(theta: ArrayLike, cross: CrossProducts) -> GrowthProfile:
 
 
 def growth_fit(
-    y: ArrayLike, X: ArrayLike, Z: ArrayLike, g: ArrayLike, correlated: bool = True
+    y: ArrayLike, X: Table, Z: Table, g: ArrayLike, correlated: bool = True
 ) -> GrowthResult:
     """Fit a growth model, or any linear mixed model with one level of clusters, by ML.
 

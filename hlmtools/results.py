@@ -153,7 +153,7 @@ class GrowthResult:
     @property
     def se(self) -> pd.Series:
         """Standard errors of the fixed coefficients, by name."""
-        return np.sqrt(pd.Series(np.diag(self.cov_beta), index=self.beta.index))
+        return pd.Series(np.sqrt(np.diag(self.cov_beta)), index=self.beta.index)
 
     @property
     def llf(self) -> float:

@@ -771,8 +771,8 @@ def form_of_the_moved_origins(egsingle_at_start, egsingle_at_end):
 
     check.array(egsingle_at_start[0], "Psi at the start", shape=(2, 2))
     check.array(egsingle_at_end[0], "Psi at the end", shape=(2, 2))
-    check.no_slip("egsingle_level_var_start", egsingle_at_start[0][0, 0])
     check.no_slip("egsingle_cov_start", egsingle_at_start[0][0, 1])
+    check.no_slip("egsingle_level_var_start", egsingle_at_start[0][0, 0])
     check.no_slip("egsingle_level_start", egsingle_at_start[1][0])
     check.no_slip("egsingle_level_var_end", egsingle_at_end[0][0, 0])
 
@@ -822,8 +822,8 @@ def children_at_the_start(egsingle_at_start, egsingle_fit):
         return expect.solved().shift_time(egsingle_fit.Psi, egsingle_fit.beta, -2.5)
 
     Psi, beta = egsingle_at_start
-    expect.quantity("egsingle_level_var_start", Psi[0, 0], follows=lambda: own()[0][0, 0])
     expect.quantity("egsingle_cov_start", Psi[0, 1], follows=lambda: own()[0][0, 1])
+    expect.quantity("egsingle_level_var_start", Psi[0, 0], follows=lambda: own()[0][0, 0])
     expect.quantity("egsingle_level_start", beta[0], follows=lambda: own()[1][0])
 
 
@@ -1756,9 +1756,9 @@ def bend_of_the_mean_line(egsingle_curvature, egsingle_curve_lrt):
 # %%
 pd.DataFrame(
     {
-        "two levels": [16747.79, -0.836, 0.023, 0.747, 0.0063, None, None, 0.826, 0.0214, 0.301],
+        "two levels": [16748, -0.836, 0.023, 0.747, 0.0063, None, None, 0.826, 0.0214, 0.301],
         "three levels": [
-            16326.23,
+            16326,
             -0.779,
             0.058,
             0.763,
@@ -1815,7 +1815,7 @@ in_middle.groupby(last_year)["math"].agg(["size", "mean"]).set_axis(
 # So about 20 percent of the variance of levels (0.165 of 0.805) and about half of the variance of rates (0.0110 of 0.0223 squared scale points a year) lie between schools: schools differ moderately in where their children stand in the middle of the study and a great deal, relative to children of a school, in how fast they grow.
 # The variance within children, 0.301, stays, because nothing has changed at the level of measurements.
 # The standard error of the mean rate grows from 0.0063 to 0.0153, because children of one school are alike in their growth: the mean is known from 60 schools and not from 1721 independent children, and the smaller standard error was wrong.
-# The deviance falls by 421.6 for three more parameters, far more than chance.
+# The deviance falls by about 422 for three more parameters, far more than chance.
 # This assumes that schools are exchangeable draws from a population, with normal levels and rates; and it says where differences lie, not that schools cause them, for neighborhoods and families differ between schools, too.
 # The shares belong to year 0: at another origin the share for the level would be another.
 

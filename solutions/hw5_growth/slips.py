@@ -733,7 +733,7 @@ QUANTITIES = (
         "egsingle_line_start.psi_10",
         "variance_component",
         "egsingle_at_start[0][0, 1]",
-        slips=(sign_of_shift, intercepts_variance_unchanged, shift_transposed),
+        slips=(sign_of_shift, shift_transposed),
     ),
     Quantity(
         "egsingle_level_start",

@@ -23,7 +23,7 @@ def form_of_the_moved_origins(egsingle_at_start, egsingle_at_end):
     from hlmtools import check
     check.array(egsingle_at_start[0], 'Psi at the start', shape=(2, 2))
     check.array(egsingle_at_end[0], 'Psi at the end', shape=(2, 2))
-    check.no_slip('egsingle_level_var_start', egsingle_at_start[0][0, 0])
     check.no_slip('egsingle_cov_start', egsingle_at_start[0][0, 1])
+    check.no_slip('egsingle_level_var_start', egsingle_at_start[0][0, 0])
     check.no_slip('egsingle_level_start', egsingle_at_start[1][0])
     check.no_slip('egsingle_level_var_end', egsingle_at_end[0][0, 0])
