@@ -74,7 +74,6 @@ class VCResult:
         return len(self.stats)
 
 
-<<<<<<< HEAD
 @dataclass(frozen=True, eq=False)
 class CrossProducts:
     """What a linear mixed model needs to know of the data: sums, over all rows and by cluster.
@@ -172,7 +171,8 @@ class GrowthResult:
     def n_groups(self) -> int:
         """Number of persons."""
         return len(self.cross.labels)
-=======
+
+
 # ---------------------------------------------------------------- results of lmer and glmer
 
 
@@ -797,4 +797,3 @@ class RegressionResult:
         numbers = {k: v for k, v in self.details.items() if isinstance(v, (int, float))}
         lines += [f"{key}: {value:.6g}" for key, value in numbers.items()]
         return "\n".join([*lines, rule])
->>>>>>> main
