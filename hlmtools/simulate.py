@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 
 def two_level(
@@ -178,6 +179,89 @@ def _factor(Psi: np.ndarray) -> np.ndarray:
     first = np.sqrt(Psi[0, 0])
     below = Psi[1, 0] / first if first > 0 else 0.0
     return np.array([[first, 0.0], [below, np.sqrt(max(Psi[1, 1] - below**2, 0.0))]])
+
+
+def growth(
+    beta: ArrayLike,
+    Psi: ArrayLike,
+    sigma2: float,
+    times: Sequence[float],
+    persons: int,
+    seed: int = 0,
+    missing: float = 0.0,
+    leave_below: float = -np.inf,
+) -> pd.DataFrame:
+    """Draw from the linear growth model, with measurements that go missing if you like.
+
+    ::
+
+        y_ij = (beta_0 + zeta_0j) + (beta_1 + zeta_1j) t_ij + epsilon_ij
+        (zeta_0j, zeta_1j) ~ N(0, Psi),   epsilon_ij ~ N(0, sigma2)
+
+    Parameters
+    ----------
+    beta
+        Intercept and slope, in units of y and units of y per unit of time.
+    Psi
+        Covariance matrix (2, 2) of the persons' intercepts and slopes.
+    sigma2
+        Variance within persons, in squared units of y.
+    times
+        When everybody is to be measured.
+    persons
+        How many persons.
+    seed
+        Start of the random numbers; the same seed gives the same data.
+    missing
+        Probability that a measurement is missing for no reason (completely at random).
+    leave_below
+        A person is not seen again after a measurement below this value, in units of y.
+        Who leaves is then decided by what was seen of that person (missing at random).
+
+    Returns
+    -------
+    Columns ``y`` and ``t`` (float) and ``g`` (text label of the person), in random order.
+
+    Raises
+    ------
+    ValueError
+        If Psi is no covariance matrix, sigma2 is negative, or there are no persons or times.
+
+    Examples
+    --------
+    >>> data = growth([10, 2], [[4, 1], [1, 1]], 0.5, times=[0, 1, 2], persons=50, seed=1)
+    >>> data.shape, data["g"].nunique()
+    ((150, 3), 50)
+    >>> some = growth([10, 2], [[4, 1], [1, 1]], 0.5, [0, 1, 2], 50, seed=1, leave_below=8)
+    >>> len(some) < 150, some["g"].nunique()
+    (True, 50)
+    """
+    matrix, t = np.asarray(Psi, dtype=float), np.asarray(times, dtype=float)
+    root = _square_root(matrix)
+    if root is None or sigma2 < 0 or persons < 1 or t.size == 0:
+        raise ValueError(
+            f"Psi={matrix.tolist()}, sigma2={sigma2}, persons={persons}, times={list(times)}; give "
+            "a covariance matrix of intercepts and slopes, a variance of 0 or more, at least one "
+            "person and one time."
+        )
+    random = np.random.default_rng(seed)
+    lines = np.asarray(beta, dtype=float) + random.normal(size=(persons, 2)) @ root.T
+    y = lines[:, :1] + lines[:, 1:] * t + random.normal(0, np.sqrt(sigma2), (persons, t.size))
+    low_before = np.cumsum(y < leave_below, axis=1) - (y < leave_below)
+    seen = (low_before == 0) & (random.uniform(size=y.shape) >= missing)
+    person, wave = np.nonzero(seen)
+    data = pd.DataFrame({"y": y[seen], "t": t[wave], "g": _labels(persons)[person]})
+    return data.iloc[random.permutation(len(data))].reset_index(drop=True)
+
+
+def _square_root(matrix: np.ndarray) -> np.ndarray | None:
+    """A matrix R with R R' = matrix, or None where a 2 x 2 matrix is no covariance matrix."""
+    if matrix.shape != (2, 2) or not np.allclose(matrix, matrix.T):
+        return None
+    values, vectors = np.linalg.eigh(matrix)
+    if values.min() < -1e-12 * max(values.max(), 1.0):
+        return None
+    return vectors * np.sqrt(np.clip(values, 0, None))
 
 
 def _labels(clusters: int) -> np.ndarray:
