@@ -7,8 +7,6 @@ A wrong answer is a statement in the notebook's variables: data sets, answers, f
 """
 
 import statsmodels.api as sm
-
-from autograder.slips import AlsoRight, Quantity, Slip, WrongAnswer, WrongFunction, changed
 from hlmtools.logistic import (
     agq_loglik,
     attenuate,
@@ -23,6 +21,8 @@ from hlmtools.logistic import (
     mor,
 )
 
+from autograder.slips import AlsoRight, Quantity, Slip, WrongAnswer, WrongFunction, changed
+
 __all__ = ["ANSWERS", "QUANTITIES", "sm"]
 
 # The notebook's answers, as functions of the data sets and of each other.
@@ -30,7 +30,9 @@ ANSWERS = {
     "con_X": (
         "pd.DataFrame({'const': 1.0, 'urban': contraception['urban'], "
         "'age': contraception['age'], "
-        "**{'livch' + n: 1.0 * (contraception['livch'] == n) for n in ('1', '2', '3+')}})"
+        "'livch1': 1.0 * (contraception['livch'] == '1'), "
+        "'livch2': 1.0 * (contraception['livch'] == '2'), "
+        "'livch3': 1.0 * (contraception['livch'] == '3+')})"
     ),
     "beta_try": "np.array([-1.7, 0.7, -0.03, 1.1, 1.4, 1.35])",
     "sigma_try": "0.5",
@@ -594,7 +596,6 @@ QUANTITIES = (
         slips=(
             not_adaptive,
             physicists_nodes,
-            no_weight_correction,
             other_nodes("ohio_ll_25", "ohio_beta_try", "ohio_sigma_try", OHIO),
             psi_for_sigma("ohio_ll_25", "ohio_beta_try", "ohio_sigma_try", OHIO + ", 25"),
         ),
