@@ -265,7 +265,8 @@ def fit_logit_ri(y: ArrayLike, X: pd.DataFrame, g: ArrayLike, k: int = 15) -> Lo
 
     Notes
     -----
-    Start at the coefficients without clusters (sigma = 0) and at sigma = 1.
+    ``sm.Logit(y, X).fit(disp=0)`` of statsmodels is the ordinary logistic regression: start at its
+    coefficients and at a sigma between 0.5 and 1, and compare with its log-likelihood at the end.
     The log-likelihood is symmetric in sigma, so sigma needs no bound; take its absolute value.
     Number the clusters once (``pd.factorize``): sorting text labels anew at each step takes time.
     ``optimize.minimize(..., method="BFGS")`` comes near the maximum; its ``hess_inv`` is a working
@@ -274,7 +275,7 @@ def fit_logit_ri(y: ArrayLike, X: pd.DataFrame, g: ArrayLike, k: int = 15) -> Lo
     with them a Newton step or two brings the last digits, and psi is checked to one part in a
     thousand.
     Steps of ``0.02 / sqrt(sum(x^2))`` for the coefficient of a column x, and 0.001 for sigma, are
-    about a hundredth of a standard error.
+    about a hundredth of a standard error; a hundred times that is a good unit for the search.
     Source: lecture notes 4.4.
 
     Examples
@@ -299,34 +300,32 @@ def fit_logit_ri(y: ArrayLike, X: pd.DataFrame, g: ArrayLike, k: int = 15) -> Lo
         )
     number, response, columns = pd.factorize(g)[0], y.to_numpy(dtype=float), X.to_numpy()
 
-    def pooled(beta: np.ndarray) -> float:
-        return -agq_loglik(beta, 0.0, columns, response, np.zeros(len(y), int), 1)
+    plain = sm.Logit(response, columns).fit(disp=0, method="newton", tol=1e-10)
+    steps = np.append(0.02 / np.sqrt((columns**2).sum(axis=0)), 1e-3)
+    scale = 100 * steps  # parameters in units of a standard error suit the search
 
     def criterion(theta: np.ndarray) -> float:
-        return -agq_loglik(theta[:-1], theta[-1], columns, response, number, k)
+        beta, sigma = theta[:-1], theta[-1]
+        return -agq_loglik(beta, sigma, columns, response, number, k)
 
-    def lowest(function, start, steps):
-        best = optimize.minimize(function, start, method="BFGS", options={"gtol": 1e-4}).x
-        for _ in range(5):
-            gradient, hessian = derivatives(function, best, steps)
-            move = np.linalg.solve(hessian, gradient)
-            best = best - move
-            if (np.abs(move) < 1e-2 * steps).all():
-                break
-        return best, np.linalg.inv(hessian)
-
-    steps = 0.02 / np.sqrt((columns**2).sum(axis=0))
-    plain, plain_cov = lowest(pooled, np.zeros(X.shape[1]), steps)
-    best, cov = lowest(criterion, np.append(plain, 1.0), np.append(steps, 1e-3))
+    start = np.append(plain.params, 0.7) / scale
+    search = optimize.minimize(lambda t: criterion(t * scale), start, options={"gtol": 1e-2})
+    best = search.x * scale
+    for _ in range(5):
+        gradient, hessian = derivatives(criterion, best, steps)
+        move = np.linalg.solve(hessian, gradient)
+        best = best - move
+        if (np.abs(move) < steps / 20).all():
+            break
     # sigma = 0 wins unless it is beaten by more than rounding error
-    singular = bool(criterion(best) >= pooled(plain) - 1e-8)
-    beta, sigma = (plain, 0.0) if singular else (best[:-1], best[-1])
-    variances = np.diag(plain_cov if singular else cov)[: X.shape[1]]
+    singular = bool(-criterion(best) <= plain.llf + 1e-8)
+    beta, sigma = (plain.params, 0.0) if singular else (best[:-1], best[-1])
+    bse = plain.bse if singular else np.sqrt(np.diag(np.linalg.inv(hessian)))[:-1]
     return LogitResult(
         params=pd.Series(beta, index=X.columns),
-        bse=pd.Series(np.sqrt(variances), index=X.columns),
+        bse=pd.Series(bse, index=X.columns),
         psi=float(sigma**2),
-        llf=-pooled(plain) if singular else -criterion(best),
+        llf=float(plain.llf) if singular else -criterion(best),
         k=k,
         singular=singular,
         y=y,

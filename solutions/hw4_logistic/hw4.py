@@ -1566,7 +1566,7 @@ def posterior_sd_of_district_11(con_eb_sd_11, con_fit):
 def reading_of_the_caterpillar(highest_district):
     from autograder import expect
 
-    expect.true(highest_district == "HIGHEST", "highest_district is not the highest prediction.")
+    expect.true(highest_district == "34", "highest_district is not the highest prediction.")
 
 
 # %% [raw]

@@ -6,6 +6,7 @@ A wrong function is the right one with a piece of its code changed.
 A wrong answer is a statement in the notebook's variables: data sets, answers, functions, np, sm.
 """
 
+import pandas as pd
 import statsmodels.api as sm
 from hlmtools.logistic import (
     agq_loglik,
@@ -62,13 +63,13 @@ ANSWERS = {
     "ohio_sigma_try": "2.2",
     "ohio_ll_1": "agq_loglik(ohio_beta_try, ohio_sigma_try, ohio_X, ohio['resp'], ohio['id'], 1)",
     "ohio_ll_25": "agq_loglik(ohio_beta_try, ohio_sigma_try, ohio_X, ohio['resp'], ohio['id'], 25)",
-    "con_fit": "fit_logit_ri(contraception['use'], con_X, contraception['district'])",
+    "con_fit": "remembered(fit_logit_ri, contraception['use'], con_X, contraception['district'])",
     "con_psi": "con_fit.psi",
     "con_urban": "con_fit.params['urban']",
     "con_urban_se": "con_fit.bse['urban']",
-    "ohio_laplace": "fit_logit_ri(ohio['resp'], ohio_X, ohio['id'], k=1)",
+    "ohio_laplace": "remembered(fit_logit_ri, ohio['resp'], ohio_X, ohio['id'], k=1)",
     "ohio_psi_laplace": "ohio_laplace.psi",
-    "ohio_fit": "fit_logit_ri(ohio['resp'], ohio_X, ohio['id'], k=25)",
+    "ohio_fit": "remembered(fit_logit_ri, ohio['resp'], ohio_X, ohio['id'], k=25)",
     "ohio_psi": "ohio_fit.psi",
     "resp_X": (
         "pd.DataFrame({'const': 1.0, 'active': 1.0 * (respiratory['treat'] == 'A'), "
@@ -77,7 +78,7 @@ ANSWERS = {
         "'center2': 1.0 * (respiratory['center'] == '2')})"
     ),
     "resp_patient": "respiratory['center'] + '-' + respiratory['id']",
-    "resp_fit": "fit_logit_ri(respiratory['outcome'], resp_X, resp_patient, k=25)",
+    "resp_fit": "remembered(fit_logit_ri, respiratory['outcome'], resp_X, resp_patient, k=25)",
     "resp_psi": "resp_fit.psi",
     "resp_active": "resp_fit.params['active']",
     "con_icc": "icc_latent(con_psi)",
@@ -99,10 +100,23 @@ ANSWERS = {
     "con_lrt": "lrt_psi(con_fit)[0]",
     "childless": "contraception[contraception['livch'] == '0']",
     "childless_X": "con_X.loc[childless.index, ['const', 'urban', 'age']]",
-    "childless_fit": "fit_logit_ri(childless['use'], childless_X, childless['district'])",
+    "childless_fit": "remembered(fit_logit_ri, childless['use'], childless_X, childless['district'])",
     "childless_lrt": "lrt_psi(childless_fit)[0]",
     "childless_lrt_p": "lrt_psi(childless_fit)[1]",
 }
+
+
+FITS: dict = {}  # a fit takes a second, and most slips leave it as it is
+
+
+def remembered(fit, *columns, k: int = 15):
+    """What fit_logit_ri gives; worked out once for the same functions and data."""
+    names = ("log_joint", "cluster_mode", "agq_loglik", "fit_logit_ri")
+    codes = tuple(fit.__globals__[name].__code__ for name in names)
+    key = (codes, k, *(pd.util.hash_pandas_object(column).sum() for column in columns[::2]))
+    if key not in FITS:
+        FITS[key] = fit(*columns, k=k)
+    return FITS[key]
 
 
 def wrong(name: str, code: str | WrongFunction, see: str, says: str) -> Slip:
@@ -272,25 +286,24 @@ sigma_for_psi = wrong(
     "You report sigma, the standard deviation between clusters; the task asks for psi, its "
     "square, in squared log-odds.",
 )
+DIAGONAL = "np.sqrt(np.diag(np.linalg.inv(hessian)))[:-1]"
+
 squared_bse = wrong(
     "squared_bse",
-    changed(fit_logit_ri, ("bse=pd.Series(np.sqrt(variances)", "bse=pd.Series(variances")),
+    changed(fit_logit_ri, (DIAGONAL, "np.diag(np.linalg.inv(hessian))[:-1]")),
     "notes 4.4",
     "This is a sampling variance; a standard error is its square root.",
 )
 curvature_of_deviance = wrong(
     "curvature_of_deviance",
-    changed(
-        fit_logit_ri,
-        ("return best, np.linalg.inv(hessian)", "return best, np.linalg.inv(2 * hessian)"),
-    ),
+    changed(fit_logit_ri, (DIAGONAL, DIAGONAL.replace("hessian", "2 * hessian"))),
     "notes 4.4",
     "Your standard errors are too small by a factor of the square root of two: invert the second "
     "derivatives of the log-likelihood, not of the deviance.",
 )
 pooled_llf = wrong(
     "pooled_llf",
-    changed(fit_logit_ri, ("else -criterion(best)", "else -pooled(plain)")),
+    changed(fit_logit_ri, ("else -criterion(best)", "else float(plain.llf)")),
     "notes 4.4",
     "This is the log-likelihood without clusters, at sigma = 0; report the one at your estimates.",
 )
