@@ -8,6 +8,8 @@ A wrong answer is a statement in the notebook's variables: data sets, answers, f
 
 import pandas as pd
 import statsmodels.api as sm
+
+from autograder.slips import AlsoRight, Quantity, Slip, WrongAnswer, WrongFunction, changed
 from hlmtools.logistic import (
     agq_loglik,
     attenuate,
@@ -21,8 +23,6 @@ from hlmtools.logistic import (
     marginal_prob,
     mor,
 )
-
-from autograder.slips import AlsoRight, Quantity, Slip, WrongAnswer, WrongFunction, changed
 
 __all__ = ["ANSWERS", "QUANTITIES", "sm"]
 
