@@ -261,7 +261,7 @@ def fit_logit_ri(y: ArrayLike, X: pd.DataFrame, g: ArrayLike, k: int = 15) -> Lo
     Raises
     ------
     ValueError
-        With fewer than two clusters, with missing values, or if all y are equal.
+        With fewer than two clusters, with missing values, if all y are equal or not 0 and 1.
 
     Notes
     -----
@@ -293,10 +293,10 @@ def fit_logit_ri(y: ArrayLike, X: pd.DataFrame, g: ArrayLike, k: int = 15) -> Lo
     y, g = pd.Series(np.asarray(y)), pd.Series(np.asarray(g))
     if y.isna().any() or g.isna().any() or not np.isfinite(X.to_numpy()).all():
         raise ValueError("y, X or g has missing values; drop those rows first, and say so.")
-    if g.nunique() < 2 or y.nunique() < 2:
+    if g.nunique() < 2 or set(y) != {0, 1}:
         raise ValueError(
-            f"{g.nunique()} clusters, {y.nunique()} different values in y; "
-            "a fit needs at least two clusters, and both 0 and 1 in y."
+            f"{g.nunique()} clusters, y has the values {sorted(set(y))[:5]}; "
+            "a fit needs at least two clusters, and both 0 and 1 in y and nothing else."
         )
     number, response, columns = pd.factorize(g)[0], y.to_numpy(dtype=float), X.to_numpy()
 

@@ -100,7 +100,9 @@ ANSWERS = {
     "con_lrt": "lrt_psi(con_fit)[0]",
     "childless": "contraception[contraception['livch'] == '0']",
     "childless_X": "con_X.loc[childless.index, ['const', 'urban', 'age']]",
-    "childless_fit": "remembered(fit_logit_ri, childless['use'], childless_X, childless['district'])",
+    "childless_fit": (
+        "remembered(fit_logit_ri, childless['use'], childless_X, childless['district'])"
+    ),
     "childless_lrt": "lrt_psi(childless_fit)[0]",
     "childless_lrt_p": "lrt_psi(childless_fit)[1]",
 }
