@@ -216,7 +216,7 @@ def test_average_lies_between_the_plug_in_and_one_half():
 def test_attenuation_approximates_the_marginal_odds_ratio():
     for psi in (0.2, 1.0, 4.0):
         exact = np.log(lo.marginal_or(-0.4, 0.8, psi))
-        assert lo.attenuate(0.8, psi) == pytest.approx(exact, rel=0.06)
+        assert lo.attenuate(0.8, psi) == pytest.approx(exact, rel=0.08)
         assert 0 < exact < 0.8
 
 

@@ -395,8 +395,9 @@ def mode_of_district_14(con_mode_14):
 # Read your picture.
 # Two women have hardly moved district 3 away from the prior; 118 women have left little of the prior in district 14.
 # In district 11 nobody said yes. A likelihood alone would go down to minus infinity; prior and answers together have a maximum.
-# The dashed curves lie close to the solid ones, but not on them: the posterior of district 11 leans to the left.
-# The normal approximation at the mode is a good guess of where the mass is, and the next task makes it exact.
+# The dashed curves lie almost on the solid ones; look closely, and the posterior of district 11 leans a little to the left.
+# So the normal approximation at the mode is a good guess of where the mass is.
+# The next task makes it exact, and shows data where the guess is not good enough.
 
 # %% [markdown]
 # ## 4.2 Integrate by adaptive quadrature
@@ -1064,7 +1065,7 @@ def both_for_children(ohio_icc, ohio_mor, ohio_psi):
 # # END QUESTION
 
 # %% [markdown]
-# Women of one district are only a little alike, and yet two districts drawn at random typically differ by an odds ratio of more than one and a half: not far from the effect of living in a town.
+# Women of one district are only a little alike, and yet two districts drawn at random typically differ by an odds ratio of more than one and a half: less than the odds ratio of living in a town, and of the same order.
 # Children differ by another order: wheezing is a trait of the child, and what her mother does is a small part of it.
 # The intraclass correlation is one of *inclinations*; the correlation of the yes-or-no answers themselves is smaller.
 
@@ -1108,12 +1109,15 @@ xb = np.linspace(-6, 6, 241)
 fig, axes = plt.subplots(1, 2, figsize=(10, 3.8), sharey=True, layout="constrained")
 for ax, psi, who in zip(axes, [con_psi, ohio_psi], ["district", "child"], strict=True):
     for u in (-2, -1, 0, 1, 2):
-        label = f"one {who}, effects -2 to 2 SD" if u == -2 else None
+        label = "one cluster, effects of -2 to 2 SD" if u == -2 else None
         ax.plot(xb, expit(xb + np.sqrt(psi) * u), color="#9ecae1", linewidth=1.2, label=label)
-    ax.plot(xb, marginal_prob(xb, psi), color="black", linewidth=2.5, label="averaged")
-    ax.set(xlabel="fixed part of the log-odds", title=f"ψ = {psi:.2f} squared log-odds")
-    ax.legend(frameon=False, fontsize="small", loc="upper left")
+    ax.plot(
+        xb, marginal_prob(xb, psi), color="black", linewidth=2.5, label="averaged over clusters"
+    )
+    ax.set(xlabel="fixed part of the log-odds")
+    ax.set_title(f"one {who}: ψ = {psi:.2f} squared log-odds")
 axes[0].set_ylabel("probability")
+axes[0].legend(frameon=False, fontsize="small", loc="lower right")
 sns.despine()
 # END SOLUTION
 
@@ -1577,8 +1581,9 @@ def reading_of_the_caterpillar(highest_district):
 
 # %% [markdown]
 # Look at your picture.
-# District 3, with both of its two women saying yes, is nowhere near the top: two women say little.
-# District 11, with none of 21, is at the lower end; its posterior mean lies further out than its mode, because the posterior leans that way.
+# District 3, where both of two women said yes, is not among the first ten: two women say little.
+# District 11, where none of 21 did, is second from the lower end, behind district 1 with its 117 women, and its interval just reaches 0.
+# Its posterior mean lies further out than its mode, because the posterior leans that way.
 # As in Homework 1, most intervals overlap, and the picture ranks nobody.
 
 # %% [markdown]
