@@ -407,19 +407,20 @@ def _staged_notebook(homework: Homework, master: Master, root: Path) -> Any:
     notebook = jupytext.reads(_read(master_path(homework, root)), fmt="py:percent")
     if [cell.cell_type for cell in notebook.cells] != [cell.kind for cell in master.cells]:
         raise CourseError(f"{master.name}: jupytext reads other cells. Is code above the first?")
-    settings = _otter_settings(notebook.cells, root)
-    before, after = _frame(homework, root)
-    cells = [nbformat.v4.new_raw_cell("# ASSIGNMENT CONFIG\n" + settings), *before]
-    cases = {
-        case.line: case for question in master.questions for case in question.cases
-    }  # by the line of their def, which lies in their cell
+    cases = {case.line: case for question in master.questions for case in question.cases}
+    settings = _read(root / "solutions" / "otter.yml")
+    cells: list[Any] = []
     for cell, read in zip(notebook.cells, master.cells, strict=True):
-        lines = range(read.line, read.line + len(read.lines))
-        case = next((cases[line] for line in lines if line in cases), None)
-        if case:
-            cell.source = _test_source(case)
-        cells.extend(_wrapped(cell) if not case else [cell])
-    notebook.cells = [*(cell for cell in cells if not _is_config(cell, cells[0])), *after]
+        if cell.cell_type == "raw" and re.match(r"#\s+ASSIGNMENT CONFIG", cell.source, re.I):
+            settings = _merged(settings, cell.source)
+        elif read.line in cases:
+            cell.source = _test_source(cases[read.line])
+            cells.append(cell)
+        else:
+            cells.extend(_wrapped(cell))
+    before, after = _frame(homework, root)
+    config = nbformat.v4.new_raw_cell(f"# ASSIGNMENT CONFIG\n{settings}")
+    notebook.cells = [config, *before, *cells, *after]
     notebook.metadata["kernelspec"] = _KERNEL
     return notebook
 
@@ -427,23 +428,11 @@ def _staged_notebook(homework: Homework, master: Master, root: Path) -> Any:
 _KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
-def _otter_settings(cells: Iterable[Any], root: Path) -> str:
-    """The shared settings with the master's own on top, as YAML."""
+def _merged(shared: str, own: str) -> str:
+    """Shared settings with a master's own on top, as YAML."""
     import yaml
 
-    settings = yaml.safe_load(_read(root / "solutions" / "otter.yml"))
-    for cell in cells:
-        if cell.cell_type == "raw" and re.match(r"#\s+ASSIGNMENT CONFIG", cell.source, re.I):
-            settings |= yaml.safe_load(cell.source) or {}
-    return yaml.safe_dump(settings)
-
-
-def _is_config(cell: Any, own: Any) -> bool:
-    return (
-        cell is not own
-        and cell.cell_type == "raw"
-        and bool(re.match(r"#\s+ASSIGNMENT CONFIG", cell.source, re.I))
-    )
+    return yaml.safe_dump(yaml.safe_load(shared) | (yaml.safe_load(own) or {}))
 
 
 def _frame(homework: Homework, root: Path) -> tuple[list[Any], list[Any]]:

@@ -16,7 +16,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from multiprocessing import get_context
@@ -97,7 +96,7 @@ def grade(
         jobs=jobs,
     )
     _refuse_other_homework(run)
-    found = _found(run, path)
+    found = submissions.find(path, run.homework.module, f"{run.homework.id}.ipynb")
     keys = {each.id: _key(run, each) for each in found}
     verdicts: dict[str, Verdict] = {}
     for verdict in chain(
@@ -111,13 +110,6 @@ def grade(
     gradebook.write_grades(ordered, out / "grades.csv")
     _write_summary(run, ordered, time.monotonic() - started)
     return ordered
-
-
-def _found(run: Run, path: Path) -> list[Submission]:
-    found = submissions.find(path, run.homework.module)
-    if not found:
-        raise CourseError(f"There is no notebook and no zip file in {path}. Check the path.")
-    return found
 
 
 def _refuse_other_homework(run: Run) -> None:
@@ -165,32 +157,39 @@ def _graded(
 ) -> Iterator[Verdict]:
     """Verdicts on the submissions not known yet, each remembered as soon as it is there."""
     work = [each for each in found if each.id not in known]
-    for verdict in _in_parallel(run, work):
+    lost: list[Submission] = []
+    for verdict in _in_parallel(run, work, lost):
         _remember(run, keys[verdict.submission], verdict)
         yield verdict
+    for submission in lost:
+        yield _alone(run, submission, keys)
 
 
-def _in_parallel(run: Run, work: list[Submission]) -> Iterator[Verdict]:
-    """Grade in processes; where one of them dies, try each that was lost alone."""
-    lost: list[Submission] = []
+def _in_parallel(run: Run, work: list[Submission], lost: list[Submission]) -> Iterator[Verdict]:
+    """Grade in processes; what one of them could not finish is put into `lost`."""
     with _pool(min(run.jobs, len(work)) or 1) as pool:
         futures = {pool.submit(_grade_one, run, each): each for each in work}
         for future in as_completed(futures):
             try:
                 yield future.result()
-            except BrokenProcessPool:
+            except Exception:
                 lost.append(futures[future])
-    for submission in lost:
-        yield _alone(run, submission)
 
 
-def _alone(run: Run, submission: Submission) -> Verdict:
+def _alone(run: Run, submission: Submission, keys: dict[str, str]) -> Verdict:
+    """Grade one that was lost once more, in a process of its own.
+
+    A second failure is the grader's, not the student's: it is said, and not remembered, so that
+    the next run tries again.
+    """
     with _pool(1) as pool:
         try:
-            return pool.submit(_grade_one, run, submission).result()
-        except BrokenProcessPool:
-            problem = "the grader's own process ended twice while it was graded"
+            verdict = pool.submit(_grade_one, run, submission).result()
+        except Exception as error:
+            problem = f"the grader itself failed on it ({type(error).__name__}); run it again"
             return _grade_one(run, replace(submission, problem=problem))
+    _remember(run, keys[submission.id], verdict)
+    return verdict
 
 
 def _pool(jobs: int) -> Executor:

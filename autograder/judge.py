@@ -37,7 +37,7 @@ from otter.test_files import ExceptionTestFile
 from autograder import build, course, expect
 from autograder.markers import Question, task_of
 from autograder.remote import Environment, Kernel, KernelLost, RemoteError, TimeOver, is_remote
-from autograder.sandbox import Workspace, kernel_spec
+from autograder.sandbox import Workspace, end_user, kernel_spec
 from autograder.sandbox import check as check_sandbox
 from autograder.submissions import Submission
 from autograder.verdict import CaseResult, Status, Verdict, WrittenAnswer
@@ -155,7 +155,7 @@ def versions() -> dict[str, str]:
     """Versions that a result depends on."""
     packages = ("numpy", "scipy", "pandas", "statsmodels", "otter-grader", "ipykernel")
     installed = {name: importlib.metadata.version(name) for name in packages}
-    return {"python": platform.python_version(), **installed}
+    return dict(sorted({"python": platform.python_version(), **installed}.items()))
 
 
 class Unreadable(Exception):
@@ -202,6 +202,7 @@ class Session:
         self.partial = False
         self._skipped: set[int] = set()
         self._hung: set[str] = set()
+        self._recognised: set[str] = set()
         self._kernels = 0
         self._over = False
         self._ends = time.monotonic() + self.limits.notebook_seconds
@@ -222,6 +223,7 @@ class Session:
         trace: TracebackType | None,
     ) -> None:
         self._kernel.close()
+        end_user(self.sandbox)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     # ------------------------------------------------------------------ running the notebook
@@ -289,14 +291,21 @@ class Session:
         """Start a new kernel and bring it to where the notebook was, without the culprits."""
         self._kernel.close()
         if self._kernels > MAX_NEW_KERNELS or time.monotonic() > self._ends:
-            self._over = True
-            self.alerts.append("no new kernel was started; what follows was not run")
+            self._stop()
             return
-        self._start_kernel()
+        try:
+            self._start_kernel()
+        except KernelLost:
+            self._stop()
+            return
         for earlier in range(index):
             cell = self.notebook.cells[earlier]
             if cell.cell_type == "code" and cell.source.strip():
                 self._run_cell(earlier)
+
+    def _stop(self) -> None:
+        self._over = True
+        self.alerts.append("no new kernel was started; what follows was not run")
 
     # ----------------------------------------------------------------------------- the tests
 
@@ -313,11 +322,13 @@ class Session:
         one = _JudgeTestFile(test_file.name, test_file.path, [case])
         one.missing = environment.missing
         with (
-            expect.judging(self.assignment.homework) as notes,
+            expect.judging(self.assignment.homework, self._recognised) as notes,
             self._kernel.within(self.limits.test_seconds),
         ):
             one.run(environment)
         self._after_case(one, environment, index)
+        if one.slip and "name" in one.slip:
+            self._recognised.add(one.slip["name"])
         return CaseResult(
             task=task_of(test_file.name),
             question=test_file.name,

@@ -31,8 +31,8 @@ _ALLOWED = re.compile(
 )
 _NUMBER = re.compile(r"(?<![\w.])(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?(?![\w])")
 _GROUPED = re.compile(r"(?<=\d)(?:,|\\,|\{,\}|[_\u00a0\u2009\u202f])(?=\d{3}(?!\d))")
-_HIDDEN = re.compile(r"\bhidden\s*[=:]\s*true\b|^\s*#\s*hidden\b", re.I)
-_BUILDER = re.compile(r"\bautograder\b.*\bimport\b|\bimport\s+autograder\b|BEGIN TEST CONFIG")
+_HIDDEN = re.compile(r"\bhidden\s*[=:]\s*(?i:true)\b|^\s*#\s*HIDDEN\s*$")
+_BUILDER = re.compile(r"\bfrom autograder\b.*\bimport\b|\bimport autograder\b|BEGIN TEST CONFIG")
 _PREFIX = re.compile(r"^(?:[\s#>*|-]|\.\.\.)+")
 _TELLING = 20  # letters and digits in two lines that are worth keeping secret
 
@@ -249,7 +249,7 @@ def _strings(value: Any) -> Iterator[str]:
 def _scan_lines(name: str, lines: list[str], secrets: Secrets) -> Iterator[str]:
     for number, line in enumerate(lines, 1):
         where = f"{name}, line {number}"
-        if markers.LIKE.search(line):
+        if markers.MARK.search(line):
             yield f"{where}: a solution marker"
         if _HIDDEN.search(line):
             yield f"{where}: a hidden test"

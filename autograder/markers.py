@@ -27,7 +27,8 @@ ID = r"[1-9]\.[1-9]"
 _BEGIN = re.compile(rf"(?P<indent>\s*)# BEGIN SOLUTION (?P<id>{ID}[a-z]?)(?P<bare> NO PROMPT)?$")
 _END = re.compile(rf"\s*# END SOLUTION(?: (?P<id>{ID}[a-z]?))?$")
 _LINE = re.compile(rf"(?P<code>.*\S)\s*# SOLUTION (?P<id>{ID}[a-z]?)(?P<bare> NO PROMPT)?$")
-LIKE = re.compile(  # a marker, or what somebody meant to be one
+MARK = re.compile(r"#\s*(?:(?:BEGIN|END)\W*SOLUTION|SOLUTION\b)")  # wherever it stands
+_LIKE = re.compile(  # in code: a marker, or what somebody meant to be one
     r"#[\s#]*(?:(?:begin|end)\W*solution|solution\s*(?:\d|no prompt|$))", re.I
 )
 _CELL = re.compile(r"# %%(?: \[(?P<kind>\w+)\])?")
@@ -77,7 +78,7 @@ class Case:
     success_message: str | None
     failure_message: str | None
     source: str  # the function, without its decorator
-    line: int
+    line: int  # first line of its cell
 
 
 @dataclass(frozen=True)
@@ -202,7 +203,7 @@ def _blocks(lines: Iterable[str], name: str, offset: int) -> list[Block]:
     inside: list[str] = []
     for number, line in enumerate(lines, offset + 1):
         begin, end = _BEGIN.match(line), _END.match(line)
-        if not begin and not end and LIKE.search(line) and not _LINE.match(line):
+        if not begin and not end and _LIKE.search(line) and not _LINE.match(line):
             form = '"# BEGIN SOLUTION 1.3", "# END SOLUTION" or "... # SOLUTION 1.3"'
             raise _error(name, number, f"this marker has none of the forms {form}")
         if begin and opened:
@@ -389,7 +390,7 @@ def _written_answer(cell: Cell, answered: set[str], question: Question, name: st
 
 def _no_marker(cell: Cell, name: str) -> None:
     for number, line in enumerate(cell.lines, cell.line):
-        if LIKE.search(line):
+        if MARK.search(line):
             raise _error(name, number, "a solution marker in a cell that is not code")
 
 
@@ -454,7 +455,7 @@ def read_case(cell: Cell, name: str = "notebook") -> Case:
     if cell.kind != "code":
         raise _error(name, cell.line, "only code cells may stand between BEGIN TESTS and END TESTS")
     for number, line in enumerate(cell.lines, cell.line):
-        if LIKE.search(line):
+        if _LIKE.search(line):
             raise _error(name, number, "a solution marker in a test cell")
     try:
         body = ast.parse(cell.source).body
@@ -476,7 +477,7 @@ def read_case(cell: Cell, name: str = "notebook") -> Case:
         success_message=settings.get("success_message"),
         failure_message=settings.get("failure_message"),
         source="\n".join(cell.lines[function.lineno - 1 :]),
-        line=cell.line - 1 + function.lineno,
+        line=cell.line,
     )
 
 

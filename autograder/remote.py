@@ -189,7 +189,10 @@ class Kernel:
     async def _exchange(self, request: bytes, seconds: float) -> dict[str, Any] | None:
         channel = self._channel
         message = channel.session.msg("hlm_ask", {})
-        channel.session.send(channel.shell_channel.socket, message, buffers=[request])
+        try:
+            channel.session.send(channel.shell_channel.socket, message, buffers=[request])
+        except zmq.ZMQError:
+            self._give_up("it closed the line to the judge")
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
             reply = await self._next_reply(min(left, 0.5))
@@ -267,14 +270,15 @@ class _BoundedClient(NotebookClient):
         self._output_bytes = output_bytes
         self._seen: dict[int, int] = {}
 
-    def output(self, outs: list, msg: dict, display_id: str | None, cell_index: int) -> Any:
-        before = self._seen.get(cell_index, 0)
-        self._seen[cell_index] = before + _size(msg["content"])
-        if before > self._output_bytes:
-            return None
-        if self._seen[cell_index] > self._output_bytes:
-            msg = _cut(msg, self._output_bytes - before)
-        return super().output(outs, msg, display_id, cell_index)
+    def process_message(self, msg: dict, cell: NotebookNode, cell_index: int) -> Any:
+        if msg["msg_type"] not in ("status", "execute_input"):
+            before = self._seen.get(cell_index, 0)
+            self._seen[cell_index] = before + _size(msg["content"])
+            if before > self._output_bytes:
+                return None
+            if self._seen[cell_index] > self._output_bytes:
+                msg = _cut(msg, self._output_bytes - before)
+        return super().process_message(msg, cell, cell_index)
 
     def handle_comm_msg(self, outs: list, msg: dict, cell_index: int) -> None:
         """Widgets are not kept."""
@@ -327,11 +331,12 @@ def _resident_bytes(pid: int) -> int:
 
 
 def _bounded_context() -> zmq.asyncio.Context:
-    """Sockets that drop a connection rather than take in a giant message."""
+    """Sockets that drop a connection rather than take in a giant message or wait for a peer."""
     context = zmq.asyncio.Context()
     context.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES)
-    context.setsockopt(zmq.RCVHWM, 200)
+    context.setsockopt(zmq.RCVHWM, 100)
     context.setsockopt(zmq.LINGER, 0)
+    context.setsockopt(zmq.SNDTIMEO, 1000 * INTERRUPT_SECONDS)  # a kernel may close its end
     return context
 
 

@@ -19,11 +19,13 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import psutil
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.provisioning import LocalProvisioner
 from traitlets import Int
@@ -36,7 +38,6 @@ PROVISIONER = "hlm-sandbox"
 _HERE = Path(__file__).parent
 _WORK = "/submission"
 _JUDGE_FILES = "/judge"
-_FIRST_UID = 200_000
 _REMEDY = (
     "Install bubblewrap (Debian and Ubuntu: sudo apt-get install bubblewrap) on Linux, or use WSL2 "
     "or a Linux virtual machine; for submissions that you trust, say --sandbox none."
@@ -128,6 +129,15 @@ def close_folder(sockets: Path) -> None:
     if _is_root():
         os.chown(sockets, 0, 0)
         sockets.chmod(0o755)
+
+
+def end_user(kind: str) -> None:
+    """End every process that a submission left behind where no namespace ends them with it."""
+    uid = _uid(kind) if kind == "user" else None
+    for process in psutil.process_iter(["uids"]) if uid is not None else ():
+        with suppress(psutil.Error, AttributeError):
+            if process.info["uids"].real == uid:
+                process.kill()
 
 
 def environment() -> dict[str, str]:
@@ -261,7 +271,11 @@ def _is_root() -> bool:
 
 def _uid(kind: str) -> int | None:
     """User of the kernel that this process starts: one a process, so that limits hold for it."""
-    return _FIRST_UID + os.getpid() % 100_000 if kind != "none" and _is_root() else None
+    if kind == "none" or not _is_root():
+        return None
+    size = int(Path("/proc/self/uid_map").read_text().split()[2])
+    first, users = (200_000, 100_000) if size > 300_000 else (20_000, 40_000)
+    return first + os.getpid() % users
 
 
 def _hand_over(space: Workspace, kind: str, uid: int) -> None:

@@ -37,7 +37,7 @@ import msgpack
 import numpy as np
 import pandas as pd
 
-MAX_BYTES = 32 * 2**20
+MAX_BYTES = 16 * 2**20
 """Bound on one packed value; longer ones are refused on either side."""
 
 MAX_DEPTH = 30

@@ -99,4 +99,7 @@ export("males", men, "plm", "Males", text = "nr")
 
 export("anorexia", MASS::anorexia, "MASS", "anorexia", text = character())
 
+# Scottish pupils, in primary and secondary schools at once: the crossed example
+export("scotssec", ScotsSec, "mlmRev", "ScotsSec", text = c("primary", "second"))
+
 cat(toJSON(described, auto_unbox = TRUE, pretty = TRUE))

@@ -214,7 +214,7 @@ def fit_logit_ri(y: ArrayLike, X: pd.DataFrame, g: ArrayLike, k: int = 15) -> Lo
     Raises
     ------
     ValueError
-        With fewer than two clusters, with missing values, or if all y are equal.
+        With fewer than two clusters, with missing values, if all y are equal or not 0 and 1.
 
     Notes
     -----

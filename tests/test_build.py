@@ -104,6 +104,20 @@ def test_the_student_notebook_is_valid(built):
     nbformat.validate(nbformat.read(path, as_version=nbformat.NO_CONVERT))
 
 
+def test_a_master_changes_a_shared_setting_of_otter(mini):
+    """Points below the questions are a shared setting; this master does without."""
+    master = mini / "solutions" / "hw1_doubling" / "hw1.py"
+    own = "# %% [raw]\n# # ASSIGNMENT CONFIG\n# show_question_points: false\n\n"
+    miniature.replace(
+        master, "# %% [markdown]\n# # Homework", f"{own}# %% [markdown]\n# # Homework"
+    )
+    build.build(["hw1"], root=mini)
+    text = "\n".join(_sources(_notebook(mini)))
+    assert "_Points:_" not in text
+    assert "ASSIGNMENT CONFIG" not in text
+    assert 'grader.check("task1_1")' in text
+
+
 def test_generated_files_say_so(built):
     notebook = _notebook(built)
     assert notebook["metadata"]["hlm"]["homework"] == "hw1"

@@ -199,13 +199,14 @@ PLANTS = {
 }
 
 
-@pytest.mark.parametrize("place", ["handout", "notes", "card", "package"])
-@pytest.mark.parametrize("kind", PLANTS)
+PLACES = [(kind, place) for kind in PLANTS for place in ("handout", "notes")]
+PLACES += [(kind, place) for kind in ("marker", "value") for place in ("card", "package")]
+
+
+@pytest.mark.parametrize(("kind", "place"), PLACES)
 def test_a_release_with_something_secret_is_refused(mini, tmp_path, kind, place):
     plant, words = PLANTS[kind]
     folder = mini / "assignments" / "hw1_doubling"
-    if place == "package" and "solution" in kind:
-        pytest.skip("what stands in given code is no secret")
     if place == "notes":
         plant = f"\n```{{code-cell}} ipython3\n{plant}\n```\n"
     if place == "package":
@@ -248,6 +249,7 @@ def test_a_secret_file_under_another_name_is_refused(mini, tmp_path, source):
         "There are 1764 pupils; 1764050 is another number, and so is 1764.06.",
         "The solution of task 1.1 is yours to find; begin with a sketch.",
         "Use hidden layers = true love.",
+        "# Hidden assumptions\n\n## Solution\n\nThe autograder does not import your notebook.",
     ],
 )
 def test_what_is_no_secret_passes(mini, tmp_path, text):
