@@ -74,7 +74,6 @@ class VCResult:
         return len(self.stats)
 
 
-<<<<<<< HEAD
 @dataclass(frozen=True, eq=False)
 class LogitResult:
     """A fitted logistic model with a random intercept, logit P(y_ij = 1) = x_ij' beta + zeta_j.
@@ -111,7 +110,18 @@ class LogitResult:
     def deviance(self) -> float:
         """Minus two times the log-likelihood."""
         return -2 * self.llf
-=======
+
+    @property
+    def nobs(self) -> int:
+        """Number of level-1 units."""
+        return len(self.y)
+
+    @property
+    def n_groups(self) -> int:
+        """Number of clusters."""
+        return int(self.g.nunique())
+
+
 # ---------------------------------------------------------------- results of lmer and glmer
 
 
@@ -168,19 +178,10 @@ class MixedResult:
     def singular(self) -> bool:
         """True where a covariance matrix of random effects has lost rank."""
         return self.optimum.singular
->>>>>>> main
 
     @property
     def nobs(self) -> int:
         """Number of level-1 units."""
-<<<<<<< HEAD
-        return len(self.y)
-
-    @property
-    def n_groups(self) -> int:
-        """Number of clusters."""
-        return int(self.g.nunique())
-=======
         return len(self.model.design.y)
 
     @property
@@ -745,4 +746,3 @@ class RegressionResult:
         numbers = {k: v for k, v in self.details.items() if isinstance(v, (int, float))}
         lines += [f"{key}: {value:.6g}" for key, value in numbers.items()]
         return "\n".join([*lines, rule])
->>>>>>> main
