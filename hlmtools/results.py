@@ -384,6 +384,54 @@ class GrowthResult:
         return len(self.cross.labels)
 
 
+@dataclass(frozen=True, eq=False)
+class LogitResult:
+    """A fitted logistic model with a random intercept, logit P(y_ij = 1) = x_ij' beta + zeta_j.
+
+    Attributes
+    ----------
+    params
+        Fixed coefficients beta by name, in log-odds for one unit of their covariate.
+    bse
+        Their standard errors.
+    psi
+        Variance of zeta_j between clusters, in squared log-odds.
+    llf
+        Log-likelihood, approximated with k nodes a cluster.
+    k
+        Number of nodes; 1 is the Laplace approximation.
+    singular
+        True where the likelihood is largest at psi = 0.
+    y, X, g
+        The data of the fit: response (0 or 1), covariates by name, cluster of each row.
+    """
+
+    params: pd.Series
+    bse: pd.Series
+    psi: float
+    llf: float
+    k: int
+    singular: bool
+    y: pd.Series
+    X: pd.DataFrame
+    g: pd.Series
+
+    @property
+    def deviance(self) -> float:
+        """Minus two times the log-likelihood."""
+        return -2 * self.llf
+
+    @property
+    def nobs(self) -> int:
+        """Number of level-1 units."""
+        return len(self.y)
+
+    @property
+    def n_groups(self) -> int:
+        """Number of clusters."""
+        return int(self.g.nunique())
+
+
 # ---------------------------------------------------------------- results of lmer and glmer
 
 
