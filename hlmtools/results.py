@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 
@@ -69,3 +70,80 @@ class VCResult:
     def n_groups(self) -> int:
         """Number of clusters."""
         return len(self.stats)
+
+
+@dataclass(frozen=True, eq=False)
+class GLSResult:
+    """A fitted model for the mean with a pattern of covariances, by maximum likelihood.
+
+    Attributes
+    ----------
+    table
+        Columns beta and se, one row a covariate.
+    cov
+        Covariance matrix of the coefficients.
+    Sigma
+        Covariance matrix of a person's measurements at the T occasions, in squared units of y.
+    deviance
+        -2 log-likelihood.
+    kind
+        "IND", "CS", "AR1" or "UN".
+    n_par
+        Number of parameters: coefficients and those of Sigma.
+    nobs
+        Number of measurements.
+    """
+
+    table: pd.DataFrame
+    cov: pd.DataFrame
+    Sigma: np.ndarray
+    deviance: float
+    kind: str
+    n_par: int
+    nobs: int
+
+    @property
+    def llf(self) -> float:
+        """Log-likelihood: minus half the deviance."""
+        return -self.deviance / 2
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion: the deviance plus two points a parameter."""
+        return self.deviance + 2 * self.n_par
+
+
+class MundlakResult(NamedTuple):
+    """A random-intercept model with cluster means, and the test of these means.
+
+    Attributes
+    ----------
+    table
+        Columns beta and se; the covariates, then their means.
+    stat, df, p
+        Wald statistic of all means, its degrees of freedom and p-value.
+    """
+
+    table: pd.DataFrame
+    stat: float
+    df: int
+    p: float
+
+
+@dataclass(frozen=True, eq=False)
+class GEEResult:
+    """A fitted marginal model.
+
+    Attributes
+    ----------
+    table
+        Columns beta, naive and robust (standard errors), one row a covariate.
+    alpha
+        Working correlation of two measurements of one cluster.
+    phi
+        Mean squared Pearson residual.
+    """
+
+    table: pd.DataFrame
+    alpha: float
+    phi: float
