@@ -147,3 +147,44 @@ class GEEResult:
     table: pd.DataFrame
     alpha: float
     phi: float
+
+
+class Block(NamedTuple):
+    """The persons who were measured at the same set of occasions.
+
+    Attributes
+    ----------
+    at
+        Places of these m occasions among all T, from 0.
+    X, y
+        Their covariates (J, m, p) and responses (J, m), in the order of the occasions.
+    T
+        Number of occasions in all.
+    """
+
+    at: np.ndarray
+    X: np.ndarray
+    y: np.ndarray
+    T: int
+
+
+class GLSProfile(NamedTuple):
+    """What is left of a covariance-pattern model when its pattern is known.
+
+    Attributes
+    ----------
+    beta, M
+        Best coefficients (p,) and M = sum_j X_j'R_j^-1 X_j (p, p).
+    r2
+        Weighted residual sum of squares, sum_j e_j'R_j^-1 e_j.
+    log_det
+        sum_j log |R_j|.
+    N
+        Number of measurements.
+    """
+
+    beta: np.ndarray
+    M: np.ndarray
+    r2: float
+    log_det: float
+    N: int

@@ -21,7 +21,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import combinations
 from math import comb
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -30,7 +29,7 @@ from scipy import optimize
 from scipy.special import expit, logsumexp
 from scipy.stats import chi2, f
 
-from hlmtools.results import GEEResult, GLSResult, MundlakResult
+from hlmtools.results import Block, GEEResult, GLSProfile, GLSResult, MundlakResult
 
 
 def cluster_robust_ols(X: pd.DataFrame, y: ArrayLike, g: ArrayLike) -> pd.DataFrame:
@@ -159,28 +158,6 @@ def pattern_matrix(kind: str, par: ArrayLike, T: int) -> np.ndarray:
     # END SOLUTION
 
 
-class GLSProfile(NamedTuple):
-    """What is left of a covariance-pattern model at a given par (given, as `gls_profile`'s result).
-
-    Attributes
-    ----------
-    beta, M
-        Best coefficients (p,) and M = sum_j X_j'R_j^-1 X_j (p, p).
-    r2
-        Weighted residual sum of squares, sum_j e_j'R_j^-1 e_j.
-    log_det
-        sum_j log |R_j|.
-    N
-        Number of measurements.
-    """
-
-    beta: np.ndarray
-    M: np.ndarray
-    r2: float
-    log_det: float
-    N: int
-
-
 def gls_profile(par: ArrayLike, kind: str, blocks: list[Block]) -> GLSProfile:
     """Solve for the coefficients when the pattern of covariances is known.
 
@@ -199,7 +176,7 @@ def gls_profile(par: ArrayLike, kind: str, blocks: list[Block]) -> GLSProfile:
 
     Returns
     -------
-    A `GLSProfile`.
+    A `hlmtools.results.GLSProfile`: beta (p,), M (p, p), r2, log_det and N.
 
     Raises
     ------
@@ -315,7 +292,7 @@ def gls_pattern(
 
     Notes
     -----
-    `best_par`, below, does the minimising.
+    `occasion_blocks`, below, checks and stacks the data; `best_par` does the minimising.
     With complete data and rho > 0, "CS" is the model with a random intercept.
     Source: lecture notes 6.2.
 
@@ -328,9 +305,8 @@ def gls_pattern(
     >>> fit.Sigma.round(4).tolist(), fit.n_par
     ([[5.0, 3.0], [3.0, 5.0]], 3)
     """
-    blocks = occasion_blocks(X, y, g, t)
-    names = list(X.columns)
     # BEGIN SOLUTION 6.2d
+    blocks, names = occasion_blocks(X, y, g, t), list(X.columns)
     T = blocks[0].T
     par = best_par(lambda each: gls_deviance(each, kind, blocks), kind, T)
     found = gls_profile(par, kind, blocks)
@@ -553,12 +529,13 @@ def rm_anova(y: ArrayLike, subject: ArrayLike, group: ArrayLike, time: ArrayLike
     rows = pd.DataFrame({"y": y, "subject": subject, "group": group, "time": time})
     wide = rows.pivot_table(index="subject", columns="time", values="y", aggfunc=["mean", "size"])
     Y, counts = wide["mean"], wide["size"]
-    if not (counts == 1).all(axis=None) or (rows.groupby("subject")["group"].nunique() > 1).any():
+    members = rows[["subject", "group"]].drop_duplicates()
+    if not (counts == 1).all(axis=None) or len(members) > len(Y):
         raise ValueError(
             "Some subject lacks a time, has one twice, or changes its group; this analysis needs "
             "each subject at each time once."
         )
-    member = rows.groupby("subject")["group"].first()  # (J,)
+    member = members.set_index("subject")["group"]  # (J,)
     (J, T), G = Y.shape, member.nunique()
     means = Y.mean(axis=1)
     group_means = means.groupby(member).transform("mean")
@@ -932,25 +909,6 @@ def dropout_estimates(y1: ArrayLike, y2: ArrayLike) -> pd.Series:
 
 
 # ---- given: nothing to write from here on
-
-
-class Block(NamedTuple):
-    """The persons who were measured at the same set of occasions.
-
-    Attributes
-    ----------
-    at
-        Places of these m occasions among all T, from 0.
-    X, y
-        Their covariates (J, m, p) and responses (J, m), in the order of the occasions.
-    T
-        Number of occasions in all.
-    """
-
-    at: np.ndarray
-    X: np.ndarray
-    y: np.ndarray
-    T: int
 
 
 def occasion_blocks(X: pd.DataFrame, y: ArrayLike, g: ArrayLike, t: ArrayLike) -> list[Block]:

@@ -7,11 +7,10 @@ A wrong answer is a statement in the notebook's variables: data sets, answers, f
 """
 
 import statsmodels.formula.api as smf
-
-from autograder.slips import Quantity, Slip, WrongAnswer, WrongFunction, changed
 from hlmtools.longitudinal import (
     cluster_robust_ols,
     conditional_logit,
+    conditional_loglik,
     dropout_estimates,
     first_difference,
     fixed_effects,
@@ -21,6 +20,8 @@ from hlmtools.longitudinal import (
     mundlak,
     rm_anova,
 )
+
+from autograder.slips import Quantity, Slip, WrongAnswer, WrongFunction, changed
 
 __all__ = ["ANSWERS", "QUANTITIES", "smf"]
 
@@ -46,18 +47,10 @@ ANSWERS = {
     ),
     "jaw_blocks": "occasion_blocks(jaw_X, jaws['distance'], jaws['Subject'], jaws['age'])",
     "jaw_deviance_half": "gls_deviance([0.5], 'CS', jaw_blocks)",
-    "jaw_ind": (
-        "gls_pattern(jaw_X, jaws['distance'], jaws['Subject'], jaws['age'], 'IND')"
-    ),
-    "jaw_cs": (
-        "gls_pattern(jaw_X, jaws['distance'], jaws['Subject'], jaws['age'], 'CS')"
-    ),
-    "jaw_ar1": (
-        "gls_pattern(jaw_X, jaws['distance'], jaws['Subject'], jaws['age'], 'AR1')"
-    ),
-    "jaw_un": (
-        "gls_pattern(jaw_X, jaws['distance'], jaws['Subject'], jaws['age'], 'UN')"
-    ),
+    "jaw_ind": ("gls_pattern(jaw_X, jaws['distance'], jaws['Subject'], jaws['age'], 'IND')"),
+    "jaw_cs": ("gls_pattern(jaw_X, jaws['distance'], jaws['Subject'], jaws['age'], 'CS')"),
+    "jaw_ar1": ("gls_pattern(jaw_X, jaws['distance'], jaws['Subject'], jaws['age'], 'AR1')"),
+    "jaw_un": ("gls_pattern(jaw_X, jaws['distance'], jaws['Subject'], jaws['age'], 'UN')"),
     "jaw_un_aic": "jaw_un.aic",
     "jaw_phi": "jaw_ar1.Sigma[0, 1] / jaw_ar1.Sigma[0, 0]",
     "jaw_un_vs_cs": "2 * (jaw_un.llf - jaw_cs.llf)",
@@ -87,6 +80,8 @@ ANSWERS = {
     "wheeze_alpha": "wheeze_gee.alpha",
     "smoke_or": "np.exp(smoke_gee)",
     "wheeze_informative": "int((ohio.groupby('id')['resp'].nunique() == 2).sum())",
+    "changing_X": "wheeze_X[['age', 'age_smoke']]",
+    "wheeze_llf_0": "conditional_loglik([0, 0], changing_X, ohio['resp'], ohio['id'])",
     "wheeze_clogit": "conditional_logit(wheeze_X, ohio['resp'], ohio['id'])",
     "age_clogit": "wheeze_clogit.loc['age', 'beta']",
     "age_clogit_se": "wheeze_clogit.loc['age', 'se']",
@@ -314,7 +309,7 @@ differences_for_deviations = wrong(
     "union_fe = first_difference(within_X, males['wage'], males['nr'], males['year'])"
     ".loc['union', 'beta']",
     "notes 6.3",
-    "These are first differences; the task asks for deviations from each man's mean over all years.",
+    "These are first differences; the task asks for deviations from each man's own mean.",
 )
 intercepts_for_within = wrong(
     "intercepts_for_within",
@@ -326,7 +321,7 @@ deviations_for_differences = wrong(
     "deviations_for_differences",
     "union_fd = fixed_effects(within_X, males['wage'], males['nr']).loc['union', 'beta']",
     "notes 6.3",
-    "These are deviations from each man's mean; the task asks for differences from the year before.",
+    "These are deviations from each man's mean; the task asks for steps from year to year.",
 )
 
 
@@ -453,6 +448,26 @@ marginal_for_conditional = wrong(
     "notes 6.6",
     "This is the coefficient of the estimating equations, which compares populations; the task "
     "asks for the comparison within children.",
+)
+unconditional = wrong(
+    "unconditional",
+    changed(
+        conditional_loglik,
+        (
+            "observed @ beta - logsumexp(sums @ beta)",
+            "observed @ beta - len(sums) * np.log(2)",
+        ),
+    ),
+    "notes 6.6",
+    "Your denominator does not add up the terms of the sets; it is the logarithm of a sum of "
+    "exponentials, one for each set with as many ones.",
+)
+halves = wrong(
+    "ordinary_likelihood",
+    "wheeze_llf_0 = -len(ohio) * np.log(2)",
+    "notes 6.6",
+    "This is the log-likelihood of tossing a coin at every visit; given the number of ones, fewer "
+    "outcomes are possible.",
 )
 no_square_root = wrong(
     "no_square_root",
@@ -789,6 +804,15 @@ QUANTITIES = (
         "wheeze_informative",
         everybody_informative,
         visits_for_children,
+    ),
+    quantity(
+        "wheeze_llf_0",
+        "6.6",
+        "ohio_clogit.llf_0",
+        "deviance",
+        "wheeze_llf_0",
+        unconditional,
+        halves,
     ),
     quantity(
         "wheeze_age_clogit",
