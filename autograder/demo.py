@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,7 @@ from autograder.verdict import Verdict
 HOMEWORK = "hw1"
 FOLDER = course.ROOT / "demo"
 
-_MISTAKES = {  # name of the submission: name of the slip it holds
+MISTAKES = {  # name of the submission: name of the slip it holds
     "spread-as-sd": "sd_for_variance",
     "no-division-by-n0": "not_divided_by_n0",
     "icc-as-a-ratio": "icc_as_ratio",
@@ -36,7 +36,10 @@ Maker = Callable[[Homework], Submission]
 
 
 def run(
-    folder: Path = FOLDER, jobs: int = 2, progress: Progress | None = None
+    folder: Path = FOLDER,
+    jobs: int = 2,
+    progress: Progress | None = None,
+    names: Collection[str] = (),
 ) -> tuple[list[Verdict], Path]:
     """Write the class into a folder and grade it there.
 
@@ -48,6 +51,8 @@ def run(
         Number of processes.
     progress
         Told of each result.
+    names
+        Members of the class to grade; all of them by default.
 
     Returns
     -------
@@ -64,7 +69,8 @@ def run(
         shutil.rmtree(earlier, ignore_errors=True)
     handed_in.mkdir(parents=True)
     for name, make in students().items():
-        write_export(make(homework), homework, handed_in / f"{name}.zip")
+        if not names or name in names:
+            write_export(make(homework), homework, handed_in / f"{name}.zip")
     verdicts = grade.grade(
         HOMEWORK, handed_in, graded, jobs=jobs, limits=short_limits(), progress=progress
     )
@@ -76,7 +82,7 @@ def students() -> dict[str, Maker]:
     return {
         "all-right": verify.solution,
         "untouched": verify.untouched,
-        **{name: partial(mistake, name=slip) for name, slip in _MISTAKES.items()},
+        **{name: partial(mistake, name=slip) for name, slip in MISTAKES.items()},
         "two-tasks-only": _only_two_tasks,
         "endless-loop": _endless_loop,
         "crash": _crash,

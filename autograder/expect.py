@@ -8,10 +8,11 @@ match earns the sentence that helps.  No message holds a number or an expected v
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -31,19 +32,20 @@ class Mismatch(AssertionError):
 
 @dataclass
 class Run:
-    """The homework that is being judged, and what the current test case noted."""
+    """The homework that is being judged, slips recognised so far, and what this case noted."""
 
     homework: course.Homework
-    followed: bool = field(default=False)
+    recognised: Set[str] = frozenset()
+    followed: bool = False
 
 
 _run: ContextVar[Run] = ContextVar("run")
 
 
 @contextmanager
-def judging(homework: course.Homework) -> Iterator[Run]:
+def judging(homework: course.Homework, recognised: Set[str] = frozenset()) -> Iterator[Run]:
     """Tell the comparisons which homework a test belongs to; yields what they note."""
-    token = _run.set(Run(homework))
+    token = _run.set(Run(homework, recognised))
     try:
         yield _run.get()
     finally:
@@ -119,6 +121,9 @@ def agrees(
 ) -> None:
     """Call the student's function and its solved twin on the same arguments, and compare.
 
+    A function that is right given a recognised slip in an earlier function of the student
+    counts as right (follow-through): the twin is then run with that wrong function in place.
+
     Parameters
     ----------
     function_name, function
@@ -144,10 +149,14 @@ def agrees(
     got = _numbers(function(*args, **kwargs), function_name, fields)
     if _agree(got, want, bound):
         return
+    call = partial(_call_with, function_name, args, kwargs, fields)
+    if any(_agree(got, call(slip.code), bound) for slip in _earlier_slips(function_name)):
+        _run.get().followed = True
+        return
     wrong = [
         {"name": slip.name, "says": slip.says, "see": slip.see}
-        for slip in _wrong_functions(function_name)
-        if _same_wrong(slip.code.source, args, kwargs, fields, got, want, bound)
+        for slip in _wrong_functions()
+        if slip.code.function == function_name and _agree(got, call(slip.code), bound)
     ]
     if len(wrong) == 1:
         raise SlipRecognised(wrong[0])
@@ -226,29 +235,37 @@ def _agree(got: np.ndarray, want: np.ndarray, tolerance: Any) -> bool:
     return bool((np.abs(got - want) <= widths).all())
 
 
-def _wrong_functions(function_name: str) -> list[Any]:
-    """Slips of this homework that are wrong functions of this name, each once."""
+def _wrong_functions() -> list[Any]:
+    """Slips of this homework that are wrong functions, each once."""
     found = {
         slip.name: slip
         for each in slips.load(_run.get().homework.id).QUANTITIES
         for slip in each.slips
-        if isinstance(slip.code, WrongFunction) and slip.code.function == function_name
+        if isinstance(slip.code, WrongFunction)
     }
     return list(found.values())
 
 
-def _same_wrong(
-    source: Callable,
-    args: tuple,
-    kwargs: dict[str, Any],
-    fields: Sequence[str],
-    got: np.ndarray,
-    want: np.ndarray,
-    tolerance: Any,
-) -> bool:
-    """True where the wrong function gives what the student's gives, and that is not right."""
+def _earlier_slips(function_name: str) -> list[Any]:
+    """Wrong functions that this student was seen to have, other than the one on trial."""
+    recognised = _run.get().recognised
+    return [
+        slip
+        for slip in _wrong_functions()
+        if slip.name in recognised and slip.code.function != function_name
+    ]
+
+
+def _call_with(
+    function_name: str, args: tuple, kwargs: dict[str, Any], fields: Sequence[str], code: Any
+) -> np.ndarray:
+    """What the twin gives where one function of its module is the wrong one; empty if it fails."""
+    module = solved()
+    right = getattr(module, code.function)
+    setattr(module, code.function, code.source)
     try:
-        wrong = _numbers(source(*args, **kwargs), "slip", fields)
+        return _numbers(getattr(module, function_name)(*args, **kwargs), "slip", fields)
     except Exception:
-        return False
-    return _agree(got, wrong, tolerance) and not _agree(wrong, want, tolerance)
+        return np.array([])
+    finally:
+        setattr(module, code.function, right)

@@ -96,7 +96,7 @@ def grade(
         jobs=jobs,
     )
     _refuse_other_homework(run)
-    found = _found(run, path)
+    found = submissions.find(path, run.homework.module)
     keys = {each.id: _key(run, each) for each in found}
     verdicts: dict[str, Verdict] = {}
     for verdict in chain(
@@ -110,13 +110,6 @@ def grade(
     gradebook.write_grades(ordered, out / "grades.csv")
     _write_summary(run, ordered, time.monotonic() - started)
     return ordered
-
-
-def _found(run: Run, path: Path) -> list[Submission]:
-    found = submissions.find(path, run.homework.module)
-    if not found:
-        raise CourseError(f"There is no notebook and no zip file in {path}. Check the path.")
-    return found
 
 
 def _refuse_other_homework(run: Run) -> None:

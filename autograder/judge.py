@@ -155,7 +155,7 @@ def versions() -> dict[str, str]:
     """Versions that a result depends on."""
     packages = ("numpy", "scipy", "pandas", "statsmodels", "otter-grader", "ipykernel")
     installed = {name: importlib.metadata.version(name) for name in packages}
-    return {"python": platform.python_version(), **installed}
+    return dict(sorted({"python": platform.python_version(), **installed}.items()))
 
 
 class Unreadable(Exception):
@@ -202,6 +202,7 @@ class Session:
         self.partial = False
         self._skipped: set[int] = set()
         self._hung: set[str] = set()
+        self._recognised: set[str] = set()
         self._kernels = 0
         self._over = False
         self._ends = time.monotonic() + self.limits.notebook_seconds
@@ -321,11 +322,13 @@ class Session:
         one = _JudgeTestFile(test_file.name, test_file.path, [case])
         one.missing = environment.missing
         with (
-            expect.judging(self.assignment.homework) as notes,
+            expect.judging(self.assignment.homework, self._recognised) as notes,
             self._kernel.within(self.limits.test_seconds),
         ):
             one.run(environment)
         self._after_case(one, environment, index)
+        if one.slip and "name" in one.slip:
+            self._recognised.add(one.slip["name"])
         return CaseResult(
             task=task_of(test_file.name),
             question=test_file.name,

@@ -10,10 +10,13 @@ from __future__ import annotations
 import ast
 import builtins
 import json
+import multiprocessing
+import os
 import symtable
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -265,13 +268,17 @@ def _graded(homework: Homework, submission: Submission, sandbox: str) -> Verdict
 
 
 def _thorough_slip_findings(homework: Homework, sandbox: str, progress: Progress) -> Iterator[str]:
-    known: dict[tuple[Any, ...], Verdict] = {}
-    for quantity, slip in _slips(homework):
-        progress(f"{homework.id}: {quantity.key}, {slip.name}")
-        key = _content(slip)
-        if key not in known:
-            known[key] = _graded(homework, slip_submission(homework, slip), sandbox)
-        cases = [case for case in known[key].cases if case.task == quantity.task]
+    listed = _slips(homework)
+    different = {_content(slip): slip for _, slip in listed}
+    submissions = [slip_submission(homework, slip) for slip in different.values()]
+    verdicts: dict[tuple[str, ...], Verdict] = {}
+    grade = partial(_graded, homework, sandbox=sandbox)
+    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
+        for content, verdict in zip(different, pool.map(grade, submissions), strict=True):
+            progress(f"{homework.id}: {len(verdicts) + 1} of {len(submissions)} submissions")
+            verdicts[content] = verdict
+    for quantity, slip in listed:
+        cases = [case for case in verdicts[_content(slip)].cases if case.task == quantity.task]
         yield from slip_findings(quantity, slip, cases)
 
 
@@ -282,7 +289,7 @@ def _slips(homework: Homework) -> list[tuple[Quantity, Slip]]:
     return [(quantity, slip) for quantity in listed for slip in quantity.slips]
 
 
-def _content(slip: Slip) -> tuple[Any, ...]:
+def _content(slip: Slip) -> tuple[str, ...]:
     """What a slip changes: two slips of the same content are one submission."""
     from autograder.slips import WrongFunction
 
@@ -304,7 +311,7 @@ def _session_findings(homework: Homework, sandbox: str, progress: Progress) -> l
     with judge.open_session(homework.id, submission, sandbox) as session:
         session.run_notebook()
         findings = solution_findings(homework, session.verdict())
-        known: dict[tuple[Any, ...], list[CaseResult]] = {}
+        known: dict[tuple[str, ...], list[CaseResult]] = {}
         for quantity, slip in _slips(homework):
             progress(f"{homework.id}: {quantity.key}, {slip.name}")
             key = (quantity.task, *_content(slip))

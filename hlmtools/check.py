@@ -323,7 +323,7 @@ def _remember(result: Any) -> None:
 
 def _results_html(test_file: Any) -> str:
     """Otter's result of one question, without the test's code."""
-    rows = [_case_html(case) for case in test_file.test_case_results]
+    rows = dict.fromkeys(_case_html(case) for case in test_file.test_case_results)
     return f"<p><strong>{html.escape(_title(test_file.name))}</strong></p>" + "".join(rows)
 
 

@@ -166,3 +166,18 @@ def test_every_task_of_the_course_file_is_judged(full):
     tasks = {case.task for case in full.cases} | {answer.task for answer in full.written}
     number = course.homework("hw1").number
     assert tasks == {f"{number}.{k}" for k in range(1, 10)}
+
+
+def test_a_function_right_given_a_known_slip_in_an_earlier_one_counts(grade, solved):
+    from autograder import slips
+
+    wrong = next(
+        slip.code
+        for quantity in slips.load("hw1").QUANTITIES
+        for slip in quantity.slips
+        if isinstance(slip.code, slips.WrongFunction) and slip.code.function == "cluster_stats"
+    )
+    verdict = grade(solved.module_plus(wrong.text))
+    assert "1.1" in lost_tasks(verdict)
+    followed = {case.task for case in verdict.cases if case.followed and case.points >= 1}
+    assert "1.2" in followed

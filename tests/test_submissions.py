@@ -6,6 +6,7 @@ import os
 import re
 import socket
 import tracemalloc
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -182,6 +183,10 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {  # archive, what its pro
     "drive letter": (lambda: archives.archive({"C:\\hw1.ipynb": NOTEBOOK}), "holds no notebook"),
     "link": (lambda: archives.with_link("hw1.ipynb", "/etc/passwd"), "is a link"),
     "encrypted": (lambda: archives.encrypted({"hw1.ipynb": NOTEBOOK}), "is encrypted"),
+    "unusual packing": (
+        lambda: archives.archive({"hw1.ipynb": NOTEBOOK}, zipfile.ZIP_LZMA),
+        "packed in an unusual way",
+    ),
     "same name twice": (
         lambda: archives.archive_of_pairs([("hw1.ipynb", NOTEBOOK), ("hw1.ipynb", MODULE)]),
         "stands there twice",
@@ -323,11 +328,13 @@ def test_ids_are_clean_and_unique_whatever_the_names(names: list[str]) -> None:
     assert len({identity.casefold() for identity in ids.values()}) == len(names)
 
 
-def test_a_name_made_to_look_like_anothers_id(tmp_path: Path) -> None:
-    victim = submissions._HandIn("José", b"victim")
-    target = submissions._ids([victim])[b"victim"]
-    ids = submissions._ids([victim, submissions._HandIn(target, b"attacker")])
-    assert len(set(ids.values())) == 2
+def test_names_made_to_look_like_others_ids() -> None:
+    hand_ins = [submissions._HandIn("José", b"victim")]
+    for key in (b"attacker", b"accomplice"):  # each takes the name that the one before gets
+        ids = submissions._ids(hand_ins)
+        hand_ins.append(submissions._HandIn(ids[hand_ins[-1].key], key))
+    ids = submissions._ids(hand_ins)
+    assert len(set(ids.values())) == 3
 
 
 def test_unchanged_names_keep_no_hash_and_ids_do_not_depend_on_order(tmp_path: Path) -> None:
@@ -337,3 +344,12 @@ def test_unchanged_names_keep_no_hash_and_ids_do_not_depend_on_order(tmp_path: P
     assert ids[b"ann"] == "ann"
     assert ids[b"bob.2"] == "bob.2"
     assert ids[b"ann!"].startswith("ann-")
+
+
+def test_giant_notebook_and_module_on_disk_are_not_read(tmp_path: Path) -> None:
+    giant = b" " * (submissions.MAX_NOTEBOOK + 1)
+    archives.put(tmp_path / "ann", {"hw1.ipynb": giant, archives.MODULE: MODULE})
+    archives.put(tmp_path / "bob", {"hw1.ipynb": NOTEBOOK, archives.MODULE: giant})
+    found = find(tmp_path)
+    assert ["is larger than" in (one.problem or "") for one in found] == [True, True]
+    assert [one.notebook for one in found] == [None, None]

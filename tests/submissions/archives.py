@@ -31,10 +31,10 @@ def export(notebook_bytes: bytes, module: bytes | None = None, name: str = "hw1.
     return archive({**files, ".OTTER_LOG": b"\x80\x04cos\nsystem\n", "__zip_filename__": b"x.zip"})
 
 
-def archive(files: dict[str, bytes]) -> bytes:
+def archive(files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
     """A zip of files by name."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as out:
+    with zipfile.ZipFile(buffer, "w", method) as out:
         for name, content in files.items():
             out.writestr(name, content)
     return buffer.getvalue()
