@@ -827,7 +827,9 @@ def change_vs_ancova(
     rows = pd.DataFrame({"pre": pre, "post": post, "treat": np.asarray(treat)})
     levels = sorted(set(rows["treat"]))
     if reference not in levels:
-        raise ValueError(f"There is no treatment {reference!r}; there are {', '.join(levels)}.")
+        raise ValueError(
+            f"There is no treatment {reference!r}; there are {', '.join(map(str, levels))}."
+        )
     others = [level for level in levels if level != reference]
     X = pd.DataFrame({"constant": 1.0}, index=rows.index)
     for level in others:

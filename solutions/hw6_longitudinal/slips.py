@@ -7,6 +7,8 @@ A wrong answer is a statement in the notebook's variables: data sets, answers, f
 """
 
 import statsmodels.formula.api as smf
+
+from autograder.slips import Quantity, Slip, WrongAnswer, WrongFunction, changed
 from hlmtools.longitudinal import (
     cluster_robust_ols,
     conditional_logit,
@@ -20,8 +22,6 @@ from hlmtools.longitudinal import (
     mundlak,
     rm_anova,
 )
-
-from autograder.slips import Quantity, Slip, WrongAnswer, WrongFunction, changed
 
 __all__ = ["ANSWERS", "QUANTITIES", "smf"]
 
