@@ -136,8 +136,8 @@ def hausman(fixed: Any, random: Any) -> WaldTest:
     >>> from hlmtools import lmer, load_dataset
     >>> hsb = load_dataset("hsb")
     >>> within = fixed_effects("mAch ~ ses", hsb, groups="school")
-    >>> round(hausman(within, lmer("mAch ~ ses + (1 | school)", hsb)).stat, 4)
-    63.1386
+    >>> round(hausman(within, lmer("mAch ~ ses + (1 | school)", hsb)).stat, 1)
+    63.1
     """
     names = [name for name in fixed.params.index if name in random.params.index]
     if not names:

@@ -51,7 +51,7 @@ from hlmtools.within_between import (
     within_between,
 )
 
-sns.set_theme(style="ticks")
+sns.set_theme(style="ticks", rc={"axes.spines.right": False, "axes.spines.top": False})
 
 # %% [markdown]
 # ## The data
@@ -521,7 +521,6 @@ ax.set_xscale("log")
 ax.set_xlabel("ratio of variances λ = ψ / σ² (no unit)")
 ax.set_ylabel("slope (test points per scale point)")
 ax.legend(frameon=False)
-sns.despine()
 # END SOLUTION
 
 # %% [markdown]
@@ -986,7 +985,6 @@ ax.plot(school_means, heights, "o--", color="black", label="means of the schools
 ax.set_xlabel("socio-economic status of the pupil (scale points)")
 ax.set_ylabel("predicted achievement (test points)")
 ax.legend(frameon=False)
-sns.despine()
 # END SOLUTION
 
 # %% [raw]

@@ -853,7 +853,7 @@ QUANTITIES = (
         "hsb_fe_slope",
         "2.4",
         "hsb_fixed.b_ses",
-        "closed_form",
+        "slope",
         "hsb_fe_slope",
         slips=(
             only_y_demeaned,
@@ -871,7 +871,7 @@ QUANTITIES = (
         "hsb_fe_se",
         "2.4",
         "hsb_fixed.se_ses",
-        "closed_form",
+        "standard_error",
         "hsb_fe_se",
         slips=(
             clusters_not_counted,
