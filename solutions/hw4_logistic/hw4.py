@@ -19,8 +19,8 @@
 # The likelihood is an integral without a formula, so you compute it numerically.
 # And an effect *within* a district and an effect *averaged over* districts are two different numbers, so you have to say which one you report.
 #
-# Python has no maximum likelihood fit of this model in its usual statistics package.
-# You write one, in the file `hlmtools/logistic.py`, and it agrees with R's lme4.
+# Python has no maximum likelihood fit of this model in its usual statistics package, statsmodels.
+# You write one, in the file `hlmtools/logistic.py`, and it agrees with R's lme4 and with the engine of this course.
 #
 # **How to work.**
 # As in the earlier homeworks: read the formula, replace a line `raise NotImplementedError(...)` in the file, save it, replace each `...` below by your answer, run the check under it.
@@ -36,7 +36,7 @@ from otter.test_files import test_case  # IGNORE
 from scipy.special import expit
 from scipy.stats import norm
 
-from hlmtools import load_dataset, plots
+from hlmtools import glmer, load_dataset, plots
 from hlmtools.logistic import (
     agq_loglik,
     attenuate,
@@ -693,6 +693,15 @@ con_urban_se = con_fit.bse["urban"]  # SOLUTION 4.3
 # %%
 con_plain = sm.Logit(contraception["use"], con_X).fit(disp=0)
 pd.DataFrame({"coefficient": con_plain.params, "standard error": con_plain.bse}).round(3)
+
+# %% [markdown]
+# And compare your coefficients with those of the engine that comes with the course, `hlmtools.glmer`, which you may use to check any fit of this homework.
+
+# %%
+engine_fit = glmer(
+    "use ~ urban + age + livch + (1 | district)", contraception, family="binomial", n_agq=25
+)
+print(engine_fit.params.round(3).to_string())
 
 # %% [markdown]
 # **Where quadrature matters.** Fit `ohio` twice: `ohio_laplace` with one node and `ohio_fit` with 25; from them `ohio_psi_laplace` and `ohio_psi`.
