@@ -639,9 +639,8 @@ def gee_exch(
         c = (alpha / (1 + (n - 1) * alpha))[:, None]
         W_sum = totals(W, place)
         M = (W.T @ W - (c * W_sum).T @ W_sum) / (1 - alpha)
-        s = (totals(W * r[:, None], place) - c * W_sum * totals(r, place)[:, None]) / (
-            1 - alpha
-        )  # (J, p)
+        s = totals(W * r[:, None], place) - c * W_sum * totals(r, place)[:, None]  # (J, p)
+        s = s / (1 - alpha)
         step = np.linalg.solve(M, s.sum(axis=0))
         beta = beta + step
         if np.abs(step).max() < tol:
