@@ -485,6 +485,8 @@ def gee_exch(
     R_j^-1 = [I - c_j 1 1'] / (1 - alpha) with c_j = alpha / (1 + (n_j - 1) alpha), so that sums
     over clusters are all that is needed, as in
     W_j'R_j^-1 r_j = [W_j'r_j - c_j (W_j'1)(1'r_j)] / (1 - alpha).
+    `totals`, below, adds up rows over clusters; ``np.unique(g, return_inverse=True)[1]`` says which
+    cluster each row belongs to.
     The sum over pairs is ((sum r)^2 - sum r^2) / 2, cluster by cluster.
     Start from beta = 0.  alpha is computed from the residuals at the current beta.
     Packages divide by slightly different numbers in alpha and phi: coefficients and robust
@@ -748,6 +750,19 @@ def best_par(criterion: Callable[[np.ndarray], float], kind: str, T: int) -> np.
     for _ in range(3):
         best = optimize.minimize(criterion, best, method="BFGS", options={"gtol": 1e-7}).x
     return best
+
+
+def totals(rows: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Sums of rows over clusters, where place says which cluster (0, 1, ...) a row belongs to.
+
+    Examples
+    --------
+    >>> totals(np.array([1.0, 2.0, 4.0]), np.array([0, 1, 0])).tolist()
+    [5.0, 2.0]
+    """
+    out = np.zeros((place.max() + 1, *rows.shape[1:]))
+    np.add.at(out, place, rows)
+    return out
 
 
 def subset_sums(X: pd.DataFrame, y: ArrayLike, g: ArrayLike) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -527,10 +527,9 @@ def rm_anova(y: ArrayLike, subject: ArrayLike, group: ArrayLike, time: ArrayLike
     """
     # BEGIN SOLUTION 6.4
     rows = pd.DataFrame({"y": y, "subject": subject, "group": group, "time": time})
-    wide = rows.pivot_table(index="subject", columns="time", values="y", aggfunc=["mean", "size"])
-    Y, counts = wide["mean"], wide["size"]
+    Y = rows.pivot_table(index="subject", columns="time", values="y")
     members = rows[["subject", "group"]].drop_duplicates()
-    if not (counts == 1).all(axis=None) or len(members) > len(Y):
+    if Y.isna().to_numpy().any() or len(rows) != Y.size or len(members) > len(Y):
         raise ValueError(
             "Some subject lacks a time, has one twice, or changes its group; this analysis needs "
             "each subject at each time once."
@@ -600,6 +599,8 @@ def gee_exch(
     R_j^-1 = [I - c_j 1 1'] / (1 - alpha) with c_j = alpha / (1 + (n_j - 1) alpha), so that sums
     over clusters are all that is needed, as in
     W_j'R_j^-1 r_j = [W_j'r_j - c_j (W_j'1)(1'r_j)] / (1 - alpha).
+    `totals`, below, adds up rows over clusters; ``np.unique(g, return_inverse=True)[1]`` says which
+    cluster each row belongs to.
     The sum over pairs is ((sum r)^2 - sum r^2) / 2, cluster by cluster.
     Start from beta = 0.  alpha is computed from the residuals at the current beta.
     Packages divide by slightly different numbers in alpha and phi: coefficients and robust
@@ -617,7 +618,7 @@ def gee_exch(
     """
     X, y, g = checked(X, y, g)
     # BEGIN SOLUTION 6.5
-    names, X, y = X.columns, X.to_numpy(), y.to_numpy()
+    values, response = X.to_numpy(), y.to_numpy()
     place = np.unique(g, return_inverse=True)[1]
     n = np.bincount(place)
     pairs = (n * (n - 1)).sum() / 2
@@ -626,26 +627,20 @@ def gee_exch(
             f"family is {family!r} with {pairs:.0f} pairs within clusters; give 'binomial' or "
             "'gaussian' and at least one cluster with two rows."
         )
-    if family == "binomial" and not np.isin(y, (0, 1)).all():
+    if family == "binomial" and not np.isin(response, (0, 1)).all():
         raise ValueError("y has values other than 0 and 1; 'binomial' takes a yes-or-no response.")
-
-    def total(rows: np.ndarray) -> np.ndarray:
-        """Sums over clusters."""
-        out = np.zeros((len(n), *rows.shape[1:]))
-        np.add.at(out, place, rows)
-        return out
-
-    beta = np.zeros(X.shape[1])
+    beta = np.zeros(values.shape[1])
     for _ in range(200):
-        mu = expit(X @ beta) if family == "binomial" else X @ beta
+        mu = expit(values @ beta) if family == "binomial" else values @ beta
         v = mu * (1 - mu) if family == "binomial" else np.ones_like(mu)
-        r, W = (y - mu) / np.sqrt(v), np.sqrt(v)[:, None] * X
-        phi = np.sum(r**2) / len(y)
-        alpha = (np.sum(total(r) ** 2) - np.sum(r**2)) / 2 / (phi * pairs)
+        r, W = (response - mu) / np.sqrt(v), np.sqrt(v)[:, None] * values
+        phi = np.sum(r**2) / len(response)
+        alpha = (np.sum(totals(r, place) ** 2) - np.sum(r**2)) / 2 / (phi * pairs)
         c = (alpha / (1 + (n - 1) * alpha))[:, None]
-        W_sum = total(W)
+        W_sum = totals(W, place)
         M = (W.T @ W - (c * W_sum).T @ W_sum) / (1 - alpha)
-        s = (total(W * r[:, None]) - c * W_sum * total(r)[:, None]) / (1 - alpha)  # (J, p)
+        s = totals(W * r[:, None], place) - c * W_sum * totals(r, place)[:, None]  # (J, p)
+        s = s / (1 - alpha)
         step = np.linalg.solve(M, s.sum(axis=0))
         beta = beta + step
         if np.abs(step).max() < tol:
@@ -655,7 +650,7 @@ def gee_exch(
     B = np.linalg.inv(M)
     spread = {"naive": phi * B, "robust": B @ s.T @ s @ B}
     errors = {name: np.sqrt(np.diag(cov)) for name, cov in spread.items()}
-    table = pd.DataFrame({"beta": beta, **errors}, index=names)
+    table = pd.DataFrame({"beta": beta, **errors}, index=X.columns)
     return GEEResult(table=table, alpha=float(alpha), phi=float(phi))
     # END SOLUTION
 
@@ -972,6 +967,19 @@ def best_par(criterion: Callable[[np.ndarray], float], kind: str, T: int) -> np.
     for _ in range(3):
         best = optimize.minimize(criterion, best, method="BFGS", options={"gtol": 1e-7}).x
     return best
+
+
+def totals(rows: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Sums of rows over clusters, where place says which cluster (0, 1, ...) a row belongs to.
+
+    Examples
+    --------
+    >>> totals(np.array([1.0, 2.0, 4.0]), np.array([0, 1, 0])).tolist()
+    [5.0, 2.0]
+    """
+    out = np.zeros((place.max() + 1, *rows.shape[1:]))
+    np.add.at(out, place, rows)
+    return out
 
 
 def subset_sums(X: pd.DataFrame, y: ArrayLike, g: ArrayLike) -> list[tuple[np.ndarray, np.ndarray]]:

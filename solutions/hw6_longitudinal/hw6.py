@@ -20,7 +20,7 @@
 # **How to work.**
 # As before: for each task read the formula, replace `raise NotImplementedError(...)` in `hlmtools/longitudinal.py`, save the file, replace each `...` below, and run the check.
 # Covariates come as a table `X` with one named column each, the column of ones (`constant`) included, and results come back as tables with the same names.
-# The file ends with functions that are given (`checked`, `varying`, `least_squares`, `occasion_blocks`, `best_par`, `subset_sums`); read their docstrings before you write what they already do.
+# The file ends with functions that are given (`checked`, `varying`, `least_squares`, `occasion_blocks`, `best_par`, `totals`, `subset_sums`); read their docstrings before you write what they already do.
 # Where a check says "notes 6.3", it means section 6.3 of the lecture notes, `notes.ipynb`.
 
 # %%

@@ -378,7 +378,7 @@ working_independence = wrong(
     "working_independence",
     changed(
         gee_exch,
-        ("(np.sum(total(r) ** 2) - np.sum(r**2)) / 2 / (phi * pairs)", "0.0"),
+        ("(np.sum(totals(r, place) ** 2) - np.sum(r**2)) / 2 / (phi * pairs)", "0.0"),
     ),
     "notes 6.5",
     "Your working correlation stays 0; the task asks for the exchangeable one, estimated anew in "
@@ -389,8 +389,8 @@ pairs_with_themselves = wrong(
     changed(
         gee_exch,
         (
-            "(np.sum(total(r) ** 2) - np.sum(r**2)) / 2 / (phi * pairs)",
-            "np.sum(total(r) ** 2) / (phi * (n**2).sum())",
+            "(np.sum(totals(r, place) ** 2) - np.sum(r**2)) / 2 / (phi * pairs)",
+            "np.sum(totals(r, place) ** 2) / (phi * (n**2).sum())",
         ),
     ),
     "notes 6.5",
