@@ -6,6 +6,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 STAFF := hlmtools autograder solutions tests data
+export OPENBLAS_NUM_THREADS := 1
 
 .PHONY: demo test check lint build references bench release setup sandbox clean
 
@@ -33,7 +34,7 @@ references: setup
 	$(BIN)/python -m autograder.references --r
 
 bench: setup sandbox
-	$(BIN)/python -m tests.benchmarks
+	$(BIN)/python -m tests.benchmarks.engine --full
 
 release: setup
 	@test -n "$(HW)" || { echo "Say which homework: make release HW=hw1"; exit 2; }

@@ -166,7 +166,7 @@ def grade(hw: str, path: Path, out: Path, jobs: int, sandbox: str, fresh: bool) 
     odd = [verdict for verdict in verdicts if verdict.status in {"partial", "unreadable"}]
     click.echo(f"{len(verdicts)} graded, {len(odd)} of them partly or not at all.")
     for verdict in odd:
-        click.echo(f"  {verdict.submission}: {verdict.status}, {_shown(verdict.reason)}")
+        click.echo(f"  {verdict.submission} ({verdict.status}): {_shown(verdict.reason)}")
     click.echo(f"Grades: {out / 'grades.csv'}\nFeedback: {out / 'feedback'}")
 
 
@@ -208,7 +208,7 @@ def _progress_bar(title: str) -> Iterator[Callable[[int, int, Verdict], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    with Progress(*columns, console=Console(stderr=True), refresh_per_second=4) as bar:
         task = bar.add_task(title, total=None)
 
         def told(done: int, total: int, verdict: Verdict) -> None:

@@ -96,7 +96,7 @@ def grade(
         jobs=jobs,
     )
     _refuse_other_homework(run)
-    found = submissions.find(path, run.homework.module)
+    found = submissions.find(path, run.homework.module, f"{run.homework.id}.ipynb")
     keys = {each.id: _key(run, each) for each in found}
     verdicts: dict[str, Verdict] = {}
     for verdict in chain(

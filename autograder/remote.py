@@ -189,7 +189,10 @@ class Kernel:
     async def _exchange(self, request: bytes, seconds: float) -> dict[str, Any] | None:
         channel = self._channel
         message = channel.session.msg("hlm_ask", {})
-        channel.session.send(channel.shell_channel.socket, message, buffers=[request])
+        try:
+            channel.session.send(channel.shell_channel.socket, message, buffers=[request])
+        except zmq.ZMQError:
+            self._give_up("it closed the line to the judge")
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
             reply = await self._next_reply(min(left, 0.5))
@@ -328,11 +331,12 @@ def _resident_bytes(pid: int) -> int:
 
 
 def _bounded_context() -> zmq.asyncio.Context:
-    """Sockets that drop a connection rather than take in a giant message."""
+    """Sockets that drop a connection rather than take in a giant message or wait for a peer."""
     context = zmq.asyncio.Context()
     context.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES)
     context.setsockopt(zmq.RCVHWM, 100)
     context.setsockopt(zmq.LINGER, 0)
+    context.setsockopt(zmq.SNDTIMEO, 1000 * INTERRUPT_SECONDS)  # a kernel may close its end
     return context
 
 

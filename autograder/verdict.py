@@ -92,7 +92,7 @@ class Verdict:
         failed = Counter(case.message for case in self.cases if not case.passed)
         stops = [match[1] for alert in self.alerts if (match := _STOP.match(alert))]
         if self.status == "unreadable":
-            return "unreadable"
+            return self.alerts[0] if self.alerts else "it could not be read"
         if stops:
             return stops[0]
         if self.slips:

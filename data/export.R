@@ -99,6 +99,9 @@ export("males", men, "plm", "Males", text = "nr")
 
 export("anorexia", MASS::anorexia, "MASS", "anorexia", text = character())
 
+# Scottish pupils, in primary and secondary schools at once: the crossed example
+export("scotssec", ScotsSec, "mlmRev", "ScotsSec", text = c("primary", "second"))
+
 # What lme4 makes of seven models of the course, rounded: public, to check an engine of one's own.
 # Variance components are given as the covariance matrix of the random effects, entry by entry.
 lme4_rows <- function(model, fit) {

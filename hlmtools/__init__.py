@@ -42,6 +42,27 @@ Take care: statsmodels keeps its variance parameters divided by sigma2 in ``para
 lme4 prints standard deviations beside variances; Stata prints variances unless told ``stddev``.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from hlmtools.datasets import dataset_names, load_dataset
 
-__all__ = ["dataset_names", "load_dataset"]
+if TYPE_CHECKING:
+    from hlmtools.generalized import glmer
+    from hlmtools.linear import lmer
+
+__all__ = ["dataset_names", "glmer", "lmer", "load_dataset"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the engine when it is first asked for: scipy and formulaic take a second to import."""
+    if name == "lmer":
+        from hlmtools.linear import lmer
+
+        return lmer
+    if name == "glmer":
+        from hlmtools.generalized import glmer
+
+        return glmer
+    raise AttributeError(f"module 'hlmtools' has no attribute {name!r}")

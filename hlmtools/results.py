@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -70,6 +72,635 @@ class VCResult:
     def n_groups(self) -> int:
         """Number of clusters."""
         return len(self.stats)
+
+
+# ---------------------------------------------------------------- results of lmer and glmer
+
+
+class ConvergenceWarning(UserWarning):
+    """The gradient at the end of a fit is not small."""
+
+
+class SingularWarning(UserWarning):
+    """An estimated covariance matrix of random effects is not of full rank."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class MixedResult:
+    """What linear and generalized mixed fits have in common.
+
+    ``model`` holds the data and the design, ``optimum`` the end of the search; every property is
+    computed from these when it is first asked for.
+    """
+
+    model: Any
+    optimum: Any
+
+    if TYPE_CHECKING:  # scale, params, _cov, _lambdas, _modes ... come from the two kinds below
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.formula!r}: deviance {self.deviance:.6g}>"
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    @property
+    def formula(self) -> str:
+        """The formula as given."""
+        return self.model.design.formula
+
+    @property
+    def deviance(self) -> float:
+        """-2 log-likelihood; under REML lme4's REML criterion."""
+        return self.optimum.deviance
+
+    @property
+    def llf(self) -> float:
+        """Log-likelihood (restricted under REML): minus half the deviance."""
+        return -self.deviance / 2.0
+
+    @property
+    def converged(self) -> bool:
+        """True where the gradient at the end is small, whatever an optimiser reported."""
+        return self.optimum.converged
+
+    @property
+    def singular(self) -> bool:
+        """True where a covariance matrix of random effects has lost rank."""
+        return self.optimum.singular
+
+    @property
+    def nobs(self) -> int:
+        """Number of level-1 units."""
+        return len(self.model.design.y)
+
+    @property
+    def n_groups(self) -> dict[str, int]:
+        """Number of clusters of every grouping factor."""
+        return {term.group: len(term.levels) for term in self.model.design.terms}
+
+    @property
+    def df_model(self) -> int:
+        """Number of parameters: fixed effects, variances and covariances, residual variance."""
+        return len(self.params) + self.n_theta + self._n_scale
+
+    @property
+    def n_theta(self) -> int:
+        """Number of variances and covariances of the random effects."""
+        return sum(len(block.rows) for block in self.model.blocks)
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion, deviance + 2 parameters."""
+        return self.deviance + 2.0 * self.df_model
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's criterion, deviance + log(n) parameters, n the level-1 units as in lme4."""
+        return self.deviance + np.log(self.nobs) * self.df_model
+
+    @cached_property
+    def bse(self) -> pd.Series:
+        """Standard errors of the fixed effects."""
+        return pd.Series(np.sqrt(np.diag(self._cov)), index=self.params.index)
+
+    def cov_params(self) -> pd.DataFrame:
+        """Covariance matrix of the fixed effects."""
+        names = self.params.index
+        return pd.DataFrame(self._cov, index=names, columns=names)
+
+    @cached_property
+    def tvalues(self) -> pd.Series:
+        """Estimates divided by their standard errors."""
+        return self.params / self.bse
+
+    @cached_property
+    def cov_re(self) -> dict[str, pd.DataFrame]:
+        """Covariance matrix of the random effects (Psi), by term."""
+        found = {}
+        for block, lam in zip(self.model.blocks, self._lambdas, strict=True):
+            for term, R, columns in zip(block.terms, block.R, block.slices, strict=True):
+                root = np.linalg.solve(R, lam[columns, columns])
+                psi = self.scale * root @ root.T  # Psi = sigma2 R^-1 Omega R^-T
+                found[term.key] = pd.DataFrame(psi, index=term.names, columns=term.names)
+        return {term.key: found[term.key] for term in self.model.design.terms}
+
+    @cached_property
+    def sd_re(self) -> dict[str, pd.Series]:
+        """Standard deviations of the random effects, by term."""
+        return {
+            key: pd.Series(np.sqrt(np.diag(psi)), index=psi.index)
+            for key, psi in self.cov_re.items()
+        }
+
+    @cached_property
+    def random_effects(self) -> dict[str, pd.DataFrame]:
+        """Conditional modes (for linear models also means) of the random effects, by term."""
+        found = {}
+        for block, modes in zip(self.model.blocks, self._modes, strict=True):
+            for term, R, columns in zip(block.terms, block.R, block.slices, strict=True):
+                values = np.linalg.solve(R, modes[:, columns].T).T
+                found[term.key] = pd.DataFrame(values, index=term.levels, columns=term.names)
+        return {term.key: found[term.key] for term in self.model.design.terms}
+
+    @cached_property
+    def random_effects_cov(self) -> dict[str, pd.DataFrame]:
+        """Conditional covariances: by term one frame with rows (cluster, effect).
+
+        ``fit.random_effects_cov["school"].loc["8367"]`` is the matrix of one school. They hold
+        the parameters fixed, as lme4's ``condVar`` does.
+        """
+        found = {}
+        for block, covariances in zip(self.model.blocks, self._mode_covariances, strict=True):
+            for term, R, columns in zip(block.terms, block.R, block.slices, strict=True):
+                inverse = np.linalg.solve(R, np.eye(len(R)))
+                values = inverse @ covariances[:, columns, columns] @ inverse.T
+                rows = pd.MultiIndex.from_product([term.levels, term.names])
+                flat = values.reshape(-1, len(R))
+                found[term.key] = pd.DataFrame(flat, index=rows, columns=term.names)
+        return {term.key: found[term.key] for term in self.model.design.terms}
+
+    @cached_property
+    def _linear_predictor(self) -> np.ndarray:
+        eta = self.model.design.X @ self.params.to_numpy()
+        for block, modes in zip(self.model.blocks, self._modes, strict=True):
+            eta = eta + np.einsum("nq,nq->n", block.Z, modes[block.codes])
+        return eta
+
+    def _predict_linear(self, newdata: pd.DataFrame | None, random: bool) -> pd.Series:
+        """X beta, plus Z zeta if ``random``; a cluster the fit has not seen gets zeta = 0."""
+        from hlmtools.formula import cluster_labels, new_matrix
+
+        design = self.model.design
+        if newdata is None:
+            eta = self._linear_predictor if random else design.X @ self.params.to_numpy()
+            return pd.Series(eta, index=design.index)
+        eta = new_matrix(design.x_spec, newdata) @ self.params.to_numpy()
+        for term in design.terms if random else ():
+            rows = term.levels.get_indexer(pd.Index(cluster_labels(term.group, newdata)))
+            modes = self.random_effects[term.key].to_numpy()
+            zeta = np.where(rows[:, None] >= 0, modes[rows], 0.0)
+            eta = eta + np.einsum("nq,nq->n", new_matrix(term.spec, newdata), zeta)
+        return pd.Series(eta, index=newdata.index)
+
+    def conf_int(self, method: str = "wald", level: float = 0.95, **options: Any) -> pd.DataFrame:
+        """Confidence intervals, columns ``lower`` and ``upper``.
+
+        Parameters
+        ----------
+        method
+            ``"wald"`` (fixed effects only), ``"profile"`` or ``"boot"``; the last two also give
+            standard deviations and correlations of the random effects and ``sigma``.
+        level
+            Confidence level.
+        options
+            For ``"boot"``: ``n_sim``, ``seed``, ``processes``, ``progress``;
+            see :func:`hlmtools.inference.bootstrap`.
+        """
+        from hlmtools import inference
+
+        if method == "wald":
+            return inference.wald_interval(self, level)
+        if method == "profile":
+            return inference.profile_interval(self, level, **options)
+        if method == "boot":
+            return inference.bootstrap_interval(self, level, **options)
+        raise ValueError(f"method {method!r} must be 'wald', 'profile' or 'boot'.")
+
+    def summary(self) -> str:
+        """A table of the fit, laid out as statsmodels does, variances and SDs named as such."""
+        rule = "=" * 78
+        lines = [f"{self._title:^78}".rstrip(), rule]
+        lines += [f"{left:<39}{right:>39}".rstrip() for left, right in self._head()]
+        lines += ["-" * 78, *self._fixed_table(), "-" * 78, *self._random_table(), rule]
+        notes = [
+            text
+            for flag, text in (
+                (self.singular, "Singular fit: a variance is 0 or a correlation +-1."),
+                (not self.converged, "NOT CONVERGED: do not use these numbers."),
+            )
+            if flag
+        ]
+        return "\n".join([*lines, *notes])
+
+    def _head(self) -> list[tuple[str, str]]:
+        sizes = ", ".join(f"{key} {count}" for key, count in self.n_groups.items())
+        return [
+            (f"Formula: {self.formula}", ""),
+            (f"Method: {self._method}", f"{self._criterion_name}: {self.deviance:.4f}"),
+            (f"Observations: {self.nobs}", f"Log-likelihood: {self.llf:.4f}"),
+            (f"Clusters: {sizes}", f"AIC: {self.aic:.2f}  BIC: {self.bic:.2f}"),
+        ]
+
+    def _fixed_table(self) -> list[str]:
+        interval = self.conf_int()
+        p_values = [math.erfc(abs(z) / math.sqrt(2.0)) for z in self.tvalues]
+        lines = [
+            f"{'Fixed effects':<28}{'coef':>10}{'std err':>9}{'z':>8}{'P>|z|':>7}"
+            f"{'[0.025':>8}{'0.975]':>8}"
+        ]
+        for k, name in enumerate(self.params.index):
+            low, high = interval.iloc[k]
+            lines.append(
+                f"{name[:28]:<28}{self.params.iloc[k]:>10.4f}{self.bse.iloc[k]:>9.4f}"
+                f"{self.tvalues.iloc[k]:>8.3f}{p_values[k]:>7.3f}{low:>8.3f}{high:>8.3f}"
+            )
+        return lines
+
+    def _random_table(self) -> list[str]:
+        lines = [f"{'Random effects':<42}{'Variance':>12}{'Std. dev.':>12}{'Corr.':>12}"]
+        for key, psi in self.cov_re.items():
+            sd = self.sd_re[key].to_numpy()
+            for k, name in enumerate(psi.index):
+                scale = sd[k] * sd[:k]
+                corr = np.divide(psi.to_numpy()[k, :k], scale, out=np.zeros(k), where=scale > 0)
+                text = " ".join(f"{value:.3f}" for value in corr)
+                label = f"{key}: {name}"[:42]
+                lines.append(f"{label:<42}{sd[k] ** 2:>12.6g}{sd[k]:>12.6g}{text:>12}".rstrip())
+        return lines
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LinearResult(MixedResult):
+    """A fitted linear mixed model, as :func:`hlmtools.lmer` returns it.
+
+    Examples
+    --------
+    >>> from hlmtools import lmer, load_dataset
+    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
+    >>> fit.params.round(3).to_dict()
+    {'Intercept': 251.405, 'Days': 10.467}
+    >>> fit.cov_re["Subject"].round(1).to_numpy().tolist(), round(fit.scale, 1)
+    ([[612.1, 9.6], [9.6, 35.1]], 654.9)
+    >>> print(fit.summary().splitlines()[-2])
+    Residual                                       654.941     25.5918
+    """
+
+    _n_scale = 1
+    _title = "Linear mixed model (hlmtools.lmer)"
+
+    @property
+    def reml(self) -> bool:
+        """True where the fit is by restricted maximum likelihood."""
+        return self.model.reml
+
+    @property
+    def _method(self) -> str:
+        return "REML" if self.reml else "ML"
+
+    @property
+    def _criterion_name(self) -> str:
+        return "REML criterion" if self.reml else "Deviance (-2 log L)"
+
+    @cached_property
+    def _lambdas(self) -> list[np.ndarray]:
+        return self.model.lambdas(self.optimum.theta)
+
+    @cached_property
+    def _end(self) -> Any:
+        """(Reduced, Criterion) at the optimum."""
+        return self.model.end(self.optimum.theta)
+
+    @cached_property
+    def scale(self) -> float:
+        """Residual variance sigma2, in squared units of y."""
+        size = self.model.n - self.model.p if self.reml else self.model.n
+        return self.model.y_scale**2 * self._end[1].rss / size
+
+    @cached_property
+    def params(self) -> pd.Series:
+        """Fixed effects."""
+        model = self.model
+        shift = np.linalg.solve(model.R, self._end[1].coef) if model.p else np.empty(0)
+        return pd.Series(model.beta_ols + model.y_scale * shift, index=list(model.design.x_names))
+
+    @cached_property
+    def _cov(self) -> np.ndarray:
+        """sigma2 (X'V^-1 X)^-1, Bates et al. 2015, eq. 54."""
+        if not self.model.p:
+            return np.empty((0, 0))
+        half = np.linalg.solve(self.model.R, self._end[1].M_inverse)
+        return self.scale * np.linalg.solve(self.model.R, half.T)
+
+    @cached_property
+    def _modes(self) -> list[np.ndarray]:
+        """zeta_j = Omega Z_j'V^-1(y - X beta), (J, q) a block; eq. 56 of the same paper."""
+        reduced, here = self._end
+        residual = self.model.y_scale * np.append(-here.coef, 1.0)
+        return [
+            (E @ residual) @ (lam @ lam.T) for E, lam in zip(reduced.E, self._lambdas, strict=True)
+        ]
+
+    @cached_property
+    def _mode_covariances(self) -> list[np.ndarray]:
+        """sigma2 (Omega - Omega Z_j'V^-1 Z_j Omega), (J, q, q) a block."""
+        found = []
+        for P, lam in zip(self._end[0].P, self._lambdas, strict=True):
+            omega = lam @ lam.T
+            found.append(self.scale * (omega - omega @ P @ omega))
+        return found
+
+    @property
+    def fittedvalues(self) -> pd.Series:
+        """X beta + Z zeta, in units of y."""
+        return self.predict()
+
+    @property
+    def resid(self) -> pd.Series:
+        """y minus fitted values."""
+        return pd.Series(self.model.design.y, index=self.model.design.index) - self.predict()
+
+    def predict(self, newdata: pd.DataFrame | None = None, random: bool = True) -> pd.Series:
+        """Predict y.
+
+        Parameters
+        ----------
+        newdata
+            Rows to predict for; without it the rows of the fit.
+        random
+            Add the conditional modes of the row's clusters; a cluster the fit has not seen
+            gets the prediction of the average cluster.
+
+        Examples
+        --------
+        >>> from hlmtools import lmer, load_dataset
+        >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
+        >>> new = pd.DataFrame({"Days": [10, 10], "Subject": ["308", "new"]})
+        >>> fit.predict(new).round(2).tolist()
+        [450.33, 356.08]
+        """
+        return self._predict_linear(newdata, random)
+
+    def _random_table(self) -> list[str]:
+        sd = np.sqrt(self.scale)
+        return [*super()._random_table(), f"{'Residual':<42}{self.scale:>12.6g}{sd:>12.6g}"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class GeneralizedResult(MixedResult):
+    """A fitted logistic or Poisson mixed model, as :func:`hlmtools.glmer` returns it.
+
+    Examples
+    --------
+    >>> from hlmtools import glmer, load_dataset
+    >>> data = load_dataset("ohio")
+    >>> fit = glmer("resp ~ age*smoke + (1 | id)", data, n_agq=51)
+    >>> fit.params.round(3).to_dict()
+    {'Intercept': -3.128, 'age': -0.216, 'smoke': 0.462, 'age:smoke': 0.105}
+    >>> round(fit.icc_latent(), 3), round(fit.mor(), 2)
+    (0.588, 7.9)
+    """
+
+    _n_scale = 0
+    _criterion_name = "Deviance (-2 log L)"
+
+    @property
+    def _title(self) -> str:
+        return f"Generalized linear mixed model, {self.model.family} (hlmtools.glmer)"
+
+    @property
+    def _method(self) -> str:
+        k = self.model.n_agq
+        return "ML, Laplace" if k == 1 else f"ML, adaptive quadrature, {k} nodes"
+
+    @property
+    def scale(self) -> float:
+        """1.0: binomial and Poisson responses have no residual variance of their own."""
+        return 1.0
+
+    @property
+    def _x(self) -> np.ndarray:
+        return self.optimum.theta
+
+    @cached_property
+    def _lambdas(self) -> list[np.ndarray]:
+        from hlmtools.linear import unpack
+
+        return unpack(self._x[: self.model.n_theta], self.model.blocks)
+
+    @cached_property
+    def params(self) -> pd.Series:
+        """Fixed effects, on the scale of the link (log odds or log rate)."""
+        beta = np.linalg.solve(self.model.R, self._x[self.model.n_theta :])
+        return pd.Series(beta, index=list(self.model.design.x_names))
+
+    @cached_property
+    def _cov(self) -> np.ndarray:
+        """Inverse of the observed information of all parameters, block of the fixed effects."""
+        k = self.model.n_theta
+        joint = np.linalg.pinv(self.optimum.hessian / 2.0, hermitian=True)[k:, k:]
+        inverse = np.linalg.solve(self.model.R, np.eye(len(self.model.R)))
+        return inverse @ joint @ inverse.T
+
+    @cached_property
+    def _modes(self) -> list[np.ndarray]:
+        from hlmtools.generalized import modes
+
+        return modes(self.model, self._x)
+
+    @cached_property
+    def _mode_covariances(self) -> list[np.ndarray]:
+        from hlmtools.generalized import mode_covariances
+
+        return mode_covariances(self.model, self._x)
+
+    @cached_property
+    def posterior_means(self) -> dict[str, pd.DataFrame]:
+        """Empirical Bayes means (``random_effects`` holds the modes), by term."""
+        from hlmtools.generalized import posterior_means
+
+        means = posterior_means(self.model, self._x)
+        (block,) = self.model.blocks
+        found = {}
+        for term, R, columns in zip(block.terms, block.R, block.slices, strict=True):
+            values = np.linalg.solve(R, means[:, columns].T).T
+            found[term.key] = pd.DataFrame(values, index=term.levels, columns=term.names)
+        return found
+
+    @property
+    def fittedvalues(self) -> pd.Series:
+        """Probabilities (or expected counts) given the conditional modes."""
+        return self.predict()
+
+    @property
+    def resid(self) -> pd.Series:
+        """y minus fitted values; for binomial counts, of the proportion."""
+        y = self.model.design.y / self.model.m
+        return pd.Series(y, index=self.model.design.index) - self.predict()
+
+    def predict(
+        self, newdata: pd.DataFrame | None = None, random: bool = True, kind: str = "mean"
+    ) -> pd.Series:
+        """Predict a probability or expected count, or the linear predictor.
+
+        Parameters
+        ----------
+        newdata
+            Rows to predict for; without it the rows of the fit, their offset included.
+        random
+            Add the conditional modes of the row's clusters; a cluster the fit has not seen
+            gets a random effect of 0.
+        kind
+            ``"mean"``; ``"linear"``; or ``"marginal"``, the mean over the distribution of the
+            random effects, which is what a population average is (binomial only).
+        """
+        eta = self._predict_linear(newdata, random and kind != "marginal")
+        if newdata is None and self.model.offset is not None:
+            eta = eta + self.model.offset
+        if kind == "linear":
+            return eta
+        if kind == "mean":
+            return pd.Series(self.model.law.cumulant(eta.to_numpy())[1], index=eta.index)
+        if kind != "marginal":
+            raise ValueError(f"kind {kind!r} must be 'mean', 'linear' or 'marginal'.")
+        return self._marginal(eta, newdata)
+
+    def _marginal(self, eta: pd.Series, newdata: pd.DataFrame | None) -> pd.Series:
+        from hlmtools.formula import new_matrix
+        from hlmtools.generalized import marginal_probability
+
+        if self.model.family != "binomial":
+            raise ValueError("kind='marginal' is for family 'binomial'.")
+        variance = np.zeros(len(eta))
+        for term in self.model.design.terms:
+            Z = term.Z if newdata is None else new_matrix(term.spec, newdata)
+            variance += np.einsum("na,ab,nb->n", Z, self.cov_re[term.key].to_numpy(), Z)
+        return pd.Series(marginal_probability(eta.to_numpy(), variance), index=eta.index)
+
+    def marginal_odds_ratio(self, low: pd.DataFrame, high: pd.DataFrame) -> float:
+        """Odds ratio between two one-row tables of covariates, averaged over clusters.
+
+        The marginal counterpart of ``exp(coefficient)``; it is nearer to 1.
+        """
+        p = [float(self.predict(row, kind="marginal").iloc[0]) for row in (low, high)]
+        return p[1] / (1.0 - p[1]) / (p[0] / (1.0 - p[0]))
+
+    def odds_ratios(self, level: float = 0.95) -> pd.DataFrame:
+        """exp of the fixed effects with Wald intervals: conditional on the cluster."""
+        table = self.conf_int(level=level).assign(odds_ratio=self.params)
+        return table[["odds_ratio", "lower", "upper"]].apply(np.exp)
+
+    def _intercept_variance(self) -> float:
+        names = [term.names for term in self.model.design.terms]
+        if names != [("Intercept",)] or self.model.family != "binomial":
+            raise ValueError("this is for a logistic model with one random intercept.")
+        return float(next(iter(self.cov_re.values())).to_numpy()[0, 0])
+
+    def icc_latent(self) -> float:
+        """Intraclass correlation of the latent responses, psi / (psi + pi^2/3)."""
+        psi = self._intercept_variance()
+        return psi / (psi + self.model.law.latent_variance)
+
+    def mor(self) -> float:
+        """Median odds ratio; see :func:`hlmtools.generalized.median_odds_ratio`."""
+        from hlmtools.generalized import median_odds_ratio
+
+        return median_odds_ratio(self._intercept_variance())
+
+
+# ---------------------------------------------------------------- models without random effects
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class RegressionResult:
+    """A regression with its covariance: GEE, GLS, fixed effects, differences, conditional logit.
+
+    Attributes
+    ----------
+    title, formula
+        What was fitted.
+    params, cov
+        Coefficients and their covariance matrix.
+    nobs, n_groups
+        Rows and clusters that count in the fit.
+    df_resid
+        Residual degrees of freedom for t tests; infinite where z tests are meant.
+    llf
+        Log-likelihood (restricted under REML), nan where the method has none.
+    scale
+        Residual variance.
+    details
+        What is particular to the method, by name.
+
+    Examples
+    --------
+    >>> from hlmtools import load_dataset
+    >>> from hlmtools.panel import fixed_effects
+    >>> fit = fixed_effects("mAch ~ cses", load_dataset("hsb"), groups="school")
+    >>> fit.params.round(6).to_dict(), fit.bse.round(6).to_dict()
+    ({'cses': 2.191172}, {'cses': 0.108646})
+    """
+
+    title: str
+    formula: str
+    params: pd.Series
+    cov: pd.DataFrame
+    nobs: int
+    n_groups: int
+    df_resid: float = math.inf
+    llf: float = math.nan
+    scale: float = math.nan
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"<RegressionResult {self.title}: {self.formula!r}>"
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    def cov_params(self) -> pd.DataFrame:
+        """Covariance matrix of the coefficients."""
+        return self.cov
+
+    @property
+    def bse(self) -> pd.Series:
+        """Standard errors."""
+        return pd.Series(np.sqrt(np.diag(self.cov)), index=self.params.index)
+
+    @property
+    def tvalues(self) -> pd.Series:
+        """Estimates divided by their standard errors."""
+        return self.params / self.bse
+
+    @property
+    def pvalues(self) -> pd.Series:
+        """Two-sided, from t with ``df_resid`` degrees of freedom."""
+        from scipy.special import stdtr
+
+        t = -np.abs(self.tvalues.to_numpy())
+        return pd.Series(2.0 * stdtr(min(self.df_resid, 1e10), t), index=self.params.index)
+
+    @property
+    def deviance(self) -> float:
+        """-2 log-likelihood."""
+        return -2.0 * self.llf
+
+    def conf_int(self, level: float = 0.95) -> pd.DataFrame:
+        """Wald intervals, columns ``lower`` and ``upper``."""
+        from scipy.special import stdtrit
+
+        t = stdtrit(min(self.df_resid, 1e10), (1.0 + level) / 2.0)
+        return pd.DataFrame(
+            {"lower": self.params - t * self.bse, "upper": self.params + t * self.bse}
+        )
+
+    def summary(self) -> str:
+        """A table of the fit."""
+        rule = "=" * 78
+        table = pd.DataFrame(
+            {"coef": self.params, "std err": self.bse, "t": self.tvalues, "P>|t|": self.pvalues}
+        ).join(self.conf_int())
+        lines = [f"{self.title:^78}".rstrip(), rule, f"Formula: {self.formula}"]
+        lines += [f"Observations: {self.nobs}   Clusters: {self.n_groups}", "-" * 78]
+        lines += [table.to_string(float_format=lambda value: f"{value:.4f}"), "-" * 78]
+        numbers = {k: v for k, v in self.details.items() if isinstance(v, (int, float))}
+        lines += [f"{key}: {value:.6g}" for key, value in numbers.items()]
+        return "\n".join([*lines, rule])
+
+
+# ---------------------------------------------------------------- results of homework 6
 
 
 @dataclass(frozen=True, eq=False)

@@ -65,5 +65,7 @@ def test_reason_names_what_counts_most() -> None:
     assert calm.reason == "sd"
     assert replace(calm, cases=CASES[::2]).reason == "all right"
     assert replace(calm, cases=(replace(CASES[1], slip=None),)).reason == "An SD."
+    lost = replace(VERDICT, status="unreadable", cases=(), alerts=("It holds no notebook.",))
+    assert lost.reason == "It holds no notebook."
     forged = replace(calm, alerts=("task1_4: printed while answering: it is right",))
     assert forged.reason == "sd"

@@ -237,6 +237,19 @@ def forged(data):
 kernel.answers.answer = forged
 """
 
+_HANG_UP = """\
+kernel = get_ipython().kernel
+inner = kernel.answers.answer
+def hang_up(data):
+    for thing in [kernel, kernel.parent, getattr(kernel, "iopub_thread", None)]:
+        for name in dir(thing):
+            if name.endswith(("_socket", "_stream")):
+                try: getattr(thing, name).close()
+                except Exception as error: print(name, error)
+    return inner(data)
+kernel.answers.answer = hang_up
+"""
+
 _FLOOD_ANSWERS = """\
 import numpy as _np
 _turn = [0]
@@ -404,6 +417,13 @@ ATTACKS = (
         "the worker's reply is replaced by pickles, broken bytes and giant claims",
         "they are refused; only tasks from there on are lost",
         cells={"task1_7": _PICKLE_REPLY},
+        may_lose=frozenset({"1.8"}),
+    ),
+    Attack(
+        "hangs-up",
+        "closes its end of every socket, and stays alive",
+        "the judge does not wait for it; only tasks from there on are lost",
+        cells={"task1_7": _HANG_UP},
         may_lose=frozenset({"1.8"}),
     ),
     Attack(
