@@ -223,6 +223,8 @@ def _numbers(value: Any, name: str, fields: Sequence[str] = ()) -> np.ndarray:
     if isinstance(value, pd.DataFrame):
         value = value.sort_index(key=lambda index: index.map(str))
         value = value[sorted(value.columns, key=str)]
+    if isinstance(value, tuple):  # several numbers or arrays, which need not have one shape
+        return np.concatenate([_numbers(each, name) for each in value]) if value else np.array([])
     if np.ndim(value) == 0:
         return np.array([check.number(value, name)])
     return check.array(value, name).ravel()

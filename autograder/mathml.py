@@ -18,7 +18,7 @@ _TOKEN = re.compile(r"\\[A-Za-z]+\*?|\\.|\s+|[0-9]+(?:\.[0-9]+)?|.", re.DOTALL)
 _ACCENTS = {"bar": "¯", "overline": "¯", "hat": "^", "widehat": "^", "tilde": "~", "dot": "˙"}
 _UPRIGHT = {"text", "mathrm", "operatorname", "textrm", "mathsf", "mathtt", "texttt"}
 _BOLD = {"mathbf", "boldsymbol", "textbf", "bm"}
-_NAMES = set("log ln exp min max arg sup inf det lim Pr cov var diag tr".split())
+_NAMES = set("log ln exp min max arg sup inf det dim rank lim Pr cov var diag tr logit".split())
 _SPACES = {",": 0.17, ":": 0.22, ";": 0.28, " ": 0.33, "quad": 1.0, "qquad": 2.0, "!": 0.0}
 _SIZES = re.compile(r"\\(?:left|right|middle|[bB]igg?[lrm]?)\Z")
 _LARGE = {"sum": "∑", "prod": "∏", "int": "∫"}
@@ -27,8 +27,13 @@ _MORE = {
     **{"dots": "…", "ldots": "…", "cdots": "⋯", "cdot": "·", "mid": "|", "lVert": "‖"},
     **{"{": "{", "}": "}", "%": "%", "$": "$", "_": "_", "&": "&", "#": "#", "|": "‖"},
     **{"pm": "±", "mp": "∓", "sim": "∼", "approx": "≈", "equiv": "≡", "propto": "∝", "in": "∈"},
+    **{"infty": "∞", "times": "×", "div": "÷", "ll": "≪", "gg": "≫", "perp": "⊥", "partial": "∂"},
+    **{"leftarrow": "←", "rightarrow": "→", "Rightarrow": "⇒", "Leftrightarrow": "⇔"},
+    **{"forall": "∀", "exists": "∃", "notin": "∉", "subset": "⊂", "cup": "∪", "cap": "∩"},
+    **{"langle": "⟨", "rangle": "⟩", "circ": "∘", "star": "⋆", "ell": "ℓ", "nabla": "∇"},
     **{"prime": "′", "lambda": "λ", "epsilon": "ε", "rVert": "‖", "lvert": "|", "rvert": "|"},
 }
+_BRACES = {"underbrace": ("munder", "⏟"), "overbrace": ("mover", "⏞")}
 _IGNORED = {"displaystyle", "textstyle", "limits", "nolimits", "nonumber", "notag"}
 _GRIDS = re.compile(r"(?:aligned|align|alignedat|gathered|split|cases|array|[pbvBV]?matrix)\*?\Z")
 
@@ -93,7 +98,8 @@ class _Reader:
             value = "<mo>′</mo>" if mark == "'" else self._argument()
             mark = "^" if mark == "'" else mark
             scripts[mark] = _row([scripts[mark], value]) if mark in scripts else value
-        around = self._block and token.lstrip("\\") in {*_LARGE, "max", "min", "lim"}
+        name = token.lstrip("\\")
+        around = name in _BRACES or (self._block and name in {*_LARGE, "max", "min", "lim"})
         return _with_scripts(base, scripts, around)
 
     def _element(self, token: str) -> str:
@@ -121,6 +127,9 @@ class _Reader:
             return f"<mfrac>{self._argument()}{self._argument()}</mfrac>"
         if name == "sqrt":
             return f"<msqrt>{self._argument()}</msqrt>"
+        if name in _BRACES:
+            tag, brace = _BRACES[name]
+            return f"<{tag}>{self._argument()}<mo>{brace}</mo></{tag}>"
         if name in _ACCENTS:
             inner = self._argument()
             return f'<mover accent="true">{inner}<mo>{_ACCENTS[name]}</mo></mover>'

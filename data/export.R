@@ -101,5 +101,46 @@ export("anorexia", MASS::anorexia, "MASS", "anorexia", text = character())
 
 # Scottish pupils, in primary and secondary schools at once: the crossed example
 export("scotssec", ScotsSec, "mlmRev", "ScotsSec", text = c("primary", "second"))
+# What lme4 makes of seven models of the course, rounded: public, to check an engine of one's own.
+# Variance components are given as the covariance matrix of the random effects, entry by entry.
+lme4_rows <- function(model, fit) {
+  digits <- function(number) signif(number, 5)
+  spread <- as.data.frame(VarCorr(fit), order = "lower.tri")
+  pair <- ifelse(is.na(spread$var2), spread$var1, paste(spread$var1, spread$var2))
+  spread_names <- ifelse(spread$grp == "Residual", "residual variance",
+                         ifelse(is.na(spread$var2), "variance", "covariance"))
+  criterion <- if (isREML(fit)) REMLcrit(fit) else -2 * c(logLik(fit))
+  data.frame(
+    model = model,
+    quantity = c("criterion", rep("beta", length(fixef(fit))), rep("se", length(fixef(fit))),
+                 spread_names),
+    term = gsub("(Intercept)", "constant",
+                c("", names(fixef(fit)), names(fixef(fit)), ifelse(is.na(pair), "", pair)),
+                fixed = TRUE),
+    value = c(round(criterion, 3), digits(fixef(fit)), digits(sqrt(diag(as.matrix(vcov(fit))))),
+              digits(spread$vcov))
+  )
+}
+lme4_results <- function() {
+  tight <- lmerControl(optimizer = "bobyqa", optCtrl = list(rhoend = 1e-9))
+  tight_glmer <- glmerControl(optimizer = "bobyqa", optCtrl = list(rhoend = 1e-9))
+  children <- within(as.data.frame(Orthodont), { female <- as.integer(Sex == "Female") })
+  pupils <- within(Hsb82, { catholic <- as.integer(sector == "Catholic"); school <- as.character(school) })
+  rbind(
+    lme4_rows("hsb null", lmer(mAch ~ 1 + (1 | school), pupils, control = tight)),
+    lme4_rows("hsb random intercept",
+              lmer(mAch ~ meanses + cses + (1 | school), pupils, control = tight)),
+    lme4_rows("hsb random slope", lmer(mAch ~ cses + (cses | school), pupils, control = tight)),
+    lme4_rows("hsb slopes as outcomes",
+              lmer(mAch ~ (meanses + catholic) * cses + (cses | school), pupils, control = tight)),
+    lme4_rows("orthodont growth",
+              lmer(distance ~ female * age + (age | Subject), children, REML = FALSE, control = tight)),
+    lme4_rows("ohio Laplace", glmer(resp ~ age * smoke + (1 | id), ohio, binomial, nAGQ = 1,
+                                    control = tight_glmer)),
+    lme4_rows("ohio quadrature", glmer(resp ~ age * smoke + (1 | id), ohio, binomial, nAGQ = 25,
+                                       control = tight_glmer))
+  )
+}
+export("lme4_results", lme4_results(), "lme4", "lmer and glmer", text = character())
 
 cat(toJSON(described, auto_unbox = TRUE, pretty = TRUE))

@@ -344,6 +344,7 @@ def test_no_text_takes_long(name: str) -> None:
         (r"x_i^2", "<msubsup><mi>x</mi><mi>i</mi><mn>2</mn></msubsup>"),
         (r"\text{level 1 (pupils)}", ">level 1 (pupils)</mi>"),
         (r"\operatorname{Var}(y) \ge 0.5", "<mo>≥</mo><mn>0.5</mn>"),
+        (r"\underbrace{a}_{\text{b c}}", "<munder><munder><mi>a</mi><mo>⏟</mo></munder><mi"),
         (r"\begin{aligned} a &= b \\ c &= d \end{aligned}", "<mtr>"),
     ],
 )

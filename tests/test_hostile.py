@@ -54,7 +54,10 @@ class Outside:
     def _spoken_to(listener: socket.socket) -> bool:
         listener.settimeout(0.05)
         try:
-            listener.recv(1) if listener.type == socket.SOCK_DGRAM else listener.accept()
+            if listener.type == socket.SOCK_DGRAM:
+                listener.recv(1)
+            else:
+                listener.accept()[0].close()
         except TimeoutError:
             return False
         return True

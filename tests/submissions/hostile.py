@@ -484,6 +484,7 @@ ATTACKS = (
             "task1_7": "import os\nfor _ in range(400): print('flood ' * 20_000)\n"
             "for _ in range(200): os.write(1, b'f' * 10**5); os.write(2, b'f' * 10**5)\n"
         },
+        may_lose=frozenset({"1.8"}),  # the kernel may still be printing when the next cell begins
     ),
     Attack(
         "disk-flood",
