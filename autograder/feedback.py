@@ -69,7 +69,7 @@ def page(verdict: Verdict, homework: Homework) -> str:
         Gives the number and the title of the page.
     """
     ran = rendering.notebook(verdict.executed)
-    tasks = _tasks(verdict, ran)
+    tasks = _tasks(verdict, ran) if verdict.status != "unreadable" else []
     style = _style()
     return _template().render(
         homework=homework,

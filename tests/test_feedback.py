@@ -113,7 +113,11 @@ def test_repairs_ended_cells_and_unreadable_are_explained() -> None:
     assert "A cell was mended" in text
     assert "Cell 2 was ended: it ran longer than 60 s." in text
     lost = Verdict("bob", "b.zip", "", "", "hw1", "unreadable", alerts=("it holds no notebook",))
-    assert "It holds no notebook" in words(page(verdict=lost))
+    text = words(page(verdict=replace(lost, cases=CASES)))
+    assert "It holds no notebook" in text
+    assert "Hand in the zip file" in text
+    assert "No task could be checked." in text
+    assert "Psi of hsb" not in text
 
 
 def test_alerts_are_for_staff_only() -> None:
