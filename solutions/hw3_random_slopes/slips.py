@@ -176,8 +176,8 @@ n_for_n_minus_p = wrong(
     "Under REML a degree of freedom has gone into each fixed coefficient: put N - p in place of N, "
     "wherever it stands.",
 )
-no_log_det_M = wrong(
-    "no_log_det_M",
+no_log_det_m = wrong(
+    "no_log_det_m",
     changed(lmm_deviance, ("deviance + np.linalg.slogdet(M)[1] if reml else deviance", "deviance")),
     "notes 3.3",
     "Under REML the deviance has one more term, log det M; yours lacks it.",
@@ -633,7 +633,7 @@ QUANTITIES = (
                 "This is the deviance by maximum likelihood; the task asks for the REML criterion.",
             ),
             n_for_n_minus_p,
-            no_log_det_M,
+            no_log_det_m,
             no_two_pi,
         ),
     ),
