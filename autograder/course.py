@@ -43,10 +43,12 @@ class LatePolicy:
 
 @dataclass(frozen=True)
 class Homework:
-    """One assignment: its id "hw1", the student's module and its dates (with time zone)."""
+    """One assignment: its id "hw1", its folder in assignments/ and solutions/, the student's
+    module and its dates (with time zone)."""
 
     id: str
     title: str
+    folder: str
     module: str
     released: datetime
     due: datetime
@@ -58,11 +60,6 @@ class Homework:
     def number(self) -> int:
         """1 for hw1."""
         return int(self.id.removeprefix("hw"))
-
-    @property
-    def folder(self) -> str:
-        """Name of its folder in assignments/ and solutions/."""
-        return f"{self.id}_{self.module}"
 
 
 @dataclass(frozen=True)
@@ -137,7 +134,7 @@ def _homeworks(table: Mapping[str, Any], zone: ZoneInfo, late: LatePolicy) -> tu
     if not isinstance(entries, list) or not entries:
         raise CourseError("course.toml lists no homework. Add one [[assignments]] entry each.")
     homeworks = tuple(_homework(entry, zone, late) for entry in entries)
-    for kind in ("id", "module"):
+    for kind in ("id", "folder", "module"):
         names = [getattr(homework, kind) for homework in homeworks]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice:
@@ -147,10 +144,13 @@ def _homeworks(table: Mapping[str, Any], zone: ZoneInfo, late: LatePolicy) -> tu
 
 def _homework(entry: Mapping[str, Any], zone: ZoneInfo, late: LatePolicy) -> Homework:
     where = f"course.toml, assignment {entry.get('id', '?')}"
-    _know(entry, {"id", "title", "module", "released", "due", "data", "published"}, where)
+    _know(entry, {"id", "title", "folder", "module", "released", "due", "data", "published"}, where)
     hw, module = _text(entry, "id", where), _text(entry, "module", where)
+    folder = _text(entry, "folder", where)
     if not re.fullmatch(r"hw[1-9]", hw):
         raise CourseError(f"{where}: the id is {hw!r}; it has the form hw1 to hw9.")
+    if not re.fullmatch(r"hw[1-9]_[a-z0-9_]+", folder):
+        raise CourseError(f"{where}: the folder is {folder!r}; it has the form hw1_topic.")
     if not module.isidentifier():
         raise CourseError(f"{where}: the module is {module!r}; give the name of a Python module.")
     released, due = _time(entry, "released", zone, where), _time(entry, "due", zone, where)
@@ -159,6 +159,7 @@ def _homework(entry: Mapping[str, Any], zone: ZoneInfo, late: LatePolicy) -> Hom
     return Homework(
         id=hw,
         title=_text(entry, "title", where),
+        folder=folder,
         module=module,
         released=released,
         due=due,

@@ -31,6 +31,7 @@ output_kb = 64
 [[assignments]]
 id = "hw1"
 title = "Doubling"
+folder = "hw1_doubling"
 module = "doubling"
 released = 2027-01-11T09:00:00
 due = 2027-01-22T23:59:00
@@ -40,6 +41,7 @@ published = ["1764.05"]
 [[assignments]]
 id = "hw2"
 title = "Tripling"
+folder = "hw2_tripling"
 module = "tripling"
 released = 2027-02-01T09:00:00
 due = 2027-02-12T23:59:00
