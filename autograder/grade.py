@@ -22,7 +22,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from autograder import course, feedback, gradebook, judge, submissions
+from autograder import assignment, course, feedback, gradebook, judge, submissions
 from autograder.course import CourseError
 from autograder.sandbox import check as check_sandbox
 from autograder.submissions import Submission
@@ -127,8 +127,8 @@ def _key(run: Run, submission: Submission) -> str:
     """Hash of everything that the verdict on a submission depends on."""
     parts = {
         "submission": asdict(submission),
-        "judge": judge.digest(run.homework.id),
-        "versions": judge.versions(),
+        "judge": assignment.digest(run.homework.id),
+        "versions": assignment.versions(),
         "strength": run.strength,
         "limits": asdict(run.limits),
     }
@@ -218,7 +218,7 @@ def _write_summary(run: Run, verdicts: list[Verdict], seconds: float) -> None:
         "sandbox": run.strength,
         "jobs": run.jobs,
         "limits": asdict(run.limits),
-        "versions": judge.versions(),
+        "versions": assignment.versions(),
         "seconds": round(seconds, 3),
         "seconds_by_submission": {each.submission: each.seconds for each in verdicts},
     }

@@ -2,7 +2,7 @@
 
 The way of a submission:
 
-1. `load` reads what the judge holds of a homework: tests, template, names of the functions.
+1. `assignment.load` reads what the judge holds of a homework: tests, written questions, functions.
 2. `Session` lays out a workspace (given package, data, the student's module), starts a kernel,
    and runs the notebook cell by cell.
 3. When the notebook reaches a task's check cell, the task's tests run here, as otter's own
@@ -13,19 +13,14 @@ The way of a submission:
 
 from __future__ import annotations
 
-import hashlib
-import importlib.metadata
-import inspect
 import json
-import platform
 import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -35,54 +30,18 @@ from nbformat import NotebookNode
 from otter.test_files import ExceptionTestFile
 
 from autograder import build, course, expect
-from autograder.markers import Question, task_of
-from autograder.remote import Environment, Kernel, KernelLost, RemoteError, TimeOver, is_remote
+from autograder.assignment import ANSWER_PROMPT, Assignment, load, versions
+from autograder.markers import task_of
+from autograder.remote import Kernel, KernelLost, TimeOver
 from autograder.sandbox import Workspace, end_user, kernel_spec
 from autograder.sandbox import check as check_sandbox
 from autograder.submissions import Submission
+from autograder.testfile import GuardedEnvironment, JudgeTestFile, label
 from autograder.verdict import CaseResult, Status, Verdict, WrittenAnswer
-from hlmtools.check import SlipRecognised
 
 MAX_NEW_KERNELS = 6
 MAX_WRITTEN = 20_000
-_ANSWER_PROMPT = "_Type your answer here, replacing this text._"
 _CHECK_CELL = re.compile(r"^\s*grader\.check\(\s*[\"'](\w+)[\"']\s*\)", re.MULTILINE)
-
-
-@dataclass(frozen=True)
-class WrittenQuestion:
-    """A question that a person scores, and where its answer stands in the notebook."""
-
-    name: str  # "task1_9a"
-    points: float
-    cell_id: str
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """What the judge holds of one homework.
-
-    Attributes
-    ----------
-    homework
-        Its entry in course.toml.
-    tests
-        Source of the full test file of each automatic question, in the order of the tasks.
-    written
-        Each written question with its points and the id of its answer's cell.
-    functions
-        Names that mean functions of the student module.
-    """
-
-    homework: course.Homework
-    tests: dict[str, str]
-    written: tuple[WrittenQuestion, ...]
-    functions: frozenset[str]
-
-
-def load(hw: str) -> Assignment:
-    """Everything needed to judge a homework; its notebook is built where it changed."""
-    return _load(hw, build.staged(hw))
 
 
 def grade_submission(
@@ -129,33 +88,6 @@ def open_session(
     """A session that stays open, to run single tasks again (`verify` plants slips this way)."""
     with Session(load(hw), submission, sandbox, limits) as session:
         yield session
-
-
-def digest(hw: str) -> str:
-    """Hash of all that the judge brings to a verdict: tests, references, given and own code."""
-    homework = course.homework(hw)
-    folders = [
-        (course.ROOT / "autograder", "*.py"),
-        (course.ROOT / "autograder" / "references", "*"),
-        (course.ROOT / "hlmtools", "*.py"),
-        (course.ROOT / "data", "*.csv"),
-        (course.ROOT / "solutions" / "hlmtools", "*.py"),
-        (course.ROOT / "solutions" / homework.folder, "*.py"),
-    ]
-    paths = [path for folder, pattern in folders for path in sorted(folder.glob(pattern))]
-    found = hashlib.sha256()
-    for path in paths:
-        if path.is_file():
-            found.update(path.name.encode() + b"\0" + path.read_bytes())
-    return found.hexdigest()
-
-
-@lru_cache
-def versions() -> dict[str, str]:
-    """Versions that a result depends on."""
-    packages = ("numpy", "scipy", "pandas", "statsmodels", "otter-grader", "ipykernel")
-    installed = {name: importlib.metadata.version(name) for name in packages}
-    return dict(sorted({"python": platform.python_version(), **installed}.items()))
 
 
 class Unreadable(Exception):
@@ -311,15 +243,15 @@ class Session:
 
     def _run_question(self, question: str, index: int) -> None:
         source = self.assignment.tests[question]
-        test_file = _JudgeTestFile.from_string(source, path=f"{question}.py")
+        test_file = JudgeTestFile.from_string(source, path=f"{question}.py")
         self.cases[question] = [
             self._run_case(test_file, case, index) for case in test_file.test_cases
         ]
 
-    def _run_case(self, test_file: _JudgeTestFile, case: Any, index: int) -> CaseResult:
+    def _run_case(self, test_file: JudgeTestFile, case: Any, index: int) -> CaseResult:
         started = time.monotonic()
-        environment = _GuardedEnvironment(self._kernel, self.assignment.functions, self._hung)
-        one = _JudgeTestFile(test_file.name, test_file.path, [case])
+        environment = GuardedEnvironment(self._kernel, self.assignment.functions, self._hung)
+        one = JudgeTestFile(test_file.name, test_file.path, [case])
         one.missing = environment.missing
         with (
             expect.judging(self.assignment.homework, self._recognised) as notes,
@@ -332,7 +264,7 @@ class Session:
         return CaseResult(
             task=task_of(test_file.name),
             question=test_file.name,
-            name=_label(case.body.test_func.__name__),
+            name=label(case.body.test_func.__name__),
             points=float(case.points),
             passed=one.test_case_results[0].passed,
             hidden=bool(case.hidden),
@@ -343,9 +275,7 @@ class Session:
             followed=notes.followed,
         )
 
-    def _after_case(
-        self, one: _JudgeTestFile, environment: _GuardedEnvironment, index: int
-    ) -> None:
+    def _after_case(self, one: JudgeTestFile, environment: GuardedEnvironment, index: int) -> None:
         for text in self._kernel.output_while_answering:
             self.alerts.append(f"{one.name}: printed while answering: {text}")
         self._kernel.output_while_answering.clear()
@@ -377,112 +307,6 @@ class Session:
             alerts=tuple(self.alerts),
             executed=json.loads(nbformat.writes(self.notebook)),
         )
-
-
-# ---------------------------------------------------------------------------- the test files
-
-
-class _GuardedEnvironment(Environment):
-    """Remembers what a case took and what had no value; refuses functions that hung before."""
-
-    def __init__(self, kernel: Kernel, functions: frozenset[str], hung: set[str]) -> None:
-        super().__init__(kernel, functions)
-        self._hung = hung
-        self.called: set[str] = set()
-        self.missing: list[str] = []
-
-    def get(self, name: str, default: Any = None) -> Any:
-        if name in self._hung:
-            raise TimeOver(f"{name} took too long in an earlier check")
-        if name in self._functions:
-            self.called.add(name)
-        value = super().get(name, default)
-        if value is None or value is Ellipsis:
-            self.missing.append(name)
-        return value
-
-
-class _JudgeTestFile(ExceptionTestFile):
-    """Otter's test file, with messages that never show the test's code or an expected value."""
-
-    message: str = ""
-    slip: dict[str, Any] | None = None
-    hang: str | None = None
-    fault: str | None = None
-    missing: Sequence[str] = ()
-
-    def _generate_error_message(self, excp: Exception, context: int = 0) -> str:
-        self.message = self._explain(excp, hidden=bool(self.test_cases[0].hidden))
-        return self.message
-
-    def _explain(self, error: Exception, hidden: bool) -> str:
-        if isinstance(error, SlipRecognised):
-            self.slip = error.slip
-            return str(error)
-        if isinstance(error, (TimeOver, KernelLost)):
-            self.hang = str(error)
-            return f"Your code did not answer: {error}."
-        if is_remote(error):
-            return _remote_message(error, hidden)
-        if isinstance(error, expect.Mismatch) or (isinstance(error, AssertionError) and str(error)):
-            return str(error)
-        if isinstance(error, AssertionError):
-            return "This check did not pass."
-        if self.missing:
-            return f"{self.missing[0]} has no value. Is its cell run, and are the dots replaced?"
-        self.fault = f"{type(error).__name__}: {error}"
-        return "This check could not run. Tell your instructor."
-
-
-def _remote_message(error: Exception, hidden: bool) -> str:
-    """What the submission raised; its text only where the student could see it anyway."""
-    if isinstance(error, NotImplementedError):
-        return "This function is not written yet."
-    if isinstance(error, RemoteError) and hidden:
-        return "Your code raised an error, or gave back something that is not plain numbers."
-    text = "" if hidden else f": {str(error)[:300]}"
-    return f"Your code raised {type(error).__name__}{text}"
-
-
-def _label(name: str) -> str:
-    return name.replace("_", " ")
-
-
-# ----------------------------------------------------------------------- what the judge holds
-
-
-@lru_cache
-def _load(hw: str, built: build.Built) -> Assignment:
-    homework = course.homework(hw)
-    tests = built.autograder_tests
-    questions = build.read_master(homework).questions
-    names = [question.name for question in questions if not question.manual]
-    return Assignment(
-        homework=homework,
-        tests={name: (tests / f"{name}.py").read_text(encoding="utf-8") for name in names},
-        written=_written_questions(questions, built.student / f"{hw}.ipynb"),
-        functions=_function_names(homework),
-    )
-
-
-def _written_questions(
-    questions: tuple[Question, ...], template: Path
-) -> tuple[WrittenQuestion, ...]:
-    cells = nbformat.read(template, as_version=4).cells
-    answers = [cell.id for cell in cells if cell.source.startswith(_ANSWER_PROMPT)]
-    manual = [question for question in questions if question.manual]
-    return tuple(
-        WrittenQuestion(question.name, question.points, cell_id)
-        for question, cell_id in zip(manual, answers, strict=True)
-    )
-
-
-def _function_names(homework: course.Homework) -> frozenset[str]:
-    with expect.judging(homework):
-        module = expect.solved()
-    found = inspect.getmembers(module, inspect.isfunction)
-    names = {name for name, function in found if function.__module__ == module.__name__}
-    return frozenset(name for name in names if not name.startswith("_"))
 
 
 # ------------------------------------------------------------------------ what a student sent
@@ -522,7 +346,7 @@ def _written_answers(assignment: Assignment, notebook: NotebookNode) -> tuple[Wr
             question=each.name,
             task=task_of(each.name),
             points=each.points,
-            text=texts.get(each.cell_id, "").removeprefix(_ANSWER_PROMPT)[:MAX_WRITTEN],
+            text=texts.get(each.cell_id, "").removeprefix(ANSWER_PROMPT)[:MAX_WRITTEN],
         )
         for each in assignment.written
     )
@@ -546,7 +370,7 @@ def _unreadable(assignment: Assignment, submission: Submission, problem: str) ->
         CaseResult(
             task=task_of(name),
             question=name,
-            name=_label(case.body.test_func.__name__),
+            name=label(case.body.test_func.__name__),
             points=float(case.points),
             passed=False,
             hidden=bool(case.hidden),

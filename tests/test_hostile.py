@@ -15,7 +15,7 @@ import pytest
 from conftest import needs_bwrap
 from submissions.hostile import ATTACKS, UNDESERVED, Attack
 
-from autograder import course, feedback, judge, verify
+from autograder import assignment, course, feedback, judge, verify
 from autograder.verdict import Verdict
 
 CANARY = "canary-6f1d0c55-in-the-environment"
@@ -84,10 +84,10 @@ def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Outside
 
 def secrets() -> set[str]:
     """Texts that stand in secret files and in nothing a student has."""
-    assignment = judge.load("hw1")
+    held = assignment.load("hw1")
     own = verify.solution(HOMEWORK)
     known = f"{(own.notebook or b'').decode()}{(own.module or b'').decode()}"
-    lines = {line.strip() for source in assignment.tests.values() for line in source.splitlines()}
+    lines = {line.strip() for source in held.tests.values() for line in source.splitlines()}
     hidden = {line for line in lines if len(line) > 30 and json.dumps(line)[1:-1] not in known}
     public = {name for name in hidden if "check." in name or "assert " in name}
     return (hidden - public) | {CANARY, LOOT, "root:x:0:0", '"provenance"'}

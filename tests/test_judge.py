@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from autograder import course, judge, references
+from autograder import assignment, course, judge, references
 from autograder.verdict import Verdict
 from tests.conftest import needs_bwrap
 
@@ -140,7 +140,7 @@ def test_output_while_answering_is_kept_for_the_ta_and_not_shown(grade, solved):
 def test_messages_show_no_reference_number_and_no_test_code(grade, blank, solved):
     values = [entry["value"] for entry in references.load("hw1")["quantities"].values()]
     numbers = {f"{abs(value):.5g}" for value in values if abs(value) > 1e-6}
-    sources = judge.load("hw1").tests.values()
+    sources = assignment.load("hw1").tests.values()
     lines = {line.strip() for source in sources for line in source.splitlines() if "(" in line}
     wrong = solved.module_plus("def icc(psi, sigma2):\n    return 0.123")
     for verdict in (grade(blank), grade(wrong)):
