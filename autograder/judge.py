@@ -261,18 +261,21 @@ class Session:
         self._after_case(one, environment, index)
         if one.slip and "name" in one.slip:
             self._recognised.add(one.slip["name"])
+        passed = bool(one.test_case_results[0].passed)
         return CaseResult(
             task=task_of(test_file.name),
             question=test_file.name,
             name=label(case.body.test_func.__name__),
             points=float(case.points),
-            passed=one.test_case_results[0].passed,
+            passed=passed,
             hidden=bool(case.hidden),
             message=one.message or case.success_message or "",
             slip=one.slip.get("name") if one.slip else None,
             see=one.slip.get("see") if one.slip else None,
             seconds=round(time.monotonic() - started, 3),
             followed=notes.followed,
+            got="" if passed else notes.got,
+            near=not passed and notes.near,
         )
 
     def _after_case(self, one: JudgeTestFile, environment: GuardedEnvironment, index: int) -> None:
