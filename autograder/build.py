@@ -667,8 +667,11 @@ def _day(moment: Any) -> str:
 
 
 def _late_in_words(late: course.LatePolicy) -> str:
-    return (
+    words = (
         f"Late work loses {late.percent_per_day:g} percent of the points possible for each day "
         f"begun, after {late.grace_minutes:g} minutes of grace; "
         f"after {late.maximum_days} days it is not accepted."
     )
+    if not late.bank_days:
+        return words
+    return f"{words}\nYour first {late.bank_days} late days in the course cost nothing."
