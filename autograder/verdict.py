@@ -6,10 +6,12 @@ what Gradescope has no field for.  The executed notebook is stored beside it, no
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 _STOP = re.compile(r"(?:cell \d+|task\w{1,10}): (it [a-z0-9 .]{1,60})$")
@@ -169,6 +171,13 @@ class Verdict:
             seconds=extra["seconds"],
             versions=dict(extra["versions"]),
         )
+
+
+def stored(out: Path) -> list[Verdict]:
+    """Verdicts of a graded run, from its results files, in the order of the submissions' names."""
+    paths = sorted((out / "results").glob("*.json"))
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    return sorted(map(Verdict.from_results, found), key=lambda verdict: verdict.submission)
 
 
 def _tidy(points: float) -> float:
