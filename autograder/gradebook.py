@@ -10,8 +10,11 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from autograder.late import Standing
 from autograder.rendering import safe
 from autograder.verdict import Verdict
+
+__all__ = ["Standing", "write_grades"]
 
 _IDENTITY = ["submission", "student_id", "name", "hw"]
 _TOTALS = ["raw", "late_days", "penalty", "score", "max_score", "status"]

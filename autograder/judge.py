@@ -303,18 +303,21 @@ class Session:
         self._tests_left = max(0.0, self._tests_left - seconds)
         self._refused[test_file.name, position] = frozenset(environment.raised)
         self._after_case(one, environment, index)
+        passed = bool(one.test_case_results[0].passed)
         return CaseResult(
             task=task_of(test_file.name),
             question=test_file.name,
             name=label(case.body.test_func.__name__),
             points=float(case.points),
-            passed=one.test_case_results[0].passed,
+            passed=passed,
             hidden=bool(case.hidden),
             message=one.message or case.success_message or "",
             slip=one.slip.get("name") if one.slip else None,
             see=one.slip.get("see") if one.slip else None,
             seconds=round(seconds, 3),
             followed=notes.followed,
+            got="" if passed else notes.got,
+            near=not passed and notes.near,
         )
 
     def _after_case(self, one: JudgeTestFile, environment: GuardedEnvironment, index: int) -> None:
