@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,33 @@ class ConvergenceWarning(UserWarning):
 
 class SingularWarning(UserWarning):
     """An estimated covariance matrix of random effects is not of full rank."""
+
+
+def by_term(model: Any, values: Iterable[np.ndarray]) -> list[tuple]:
+    """Every term in the formula's order: the term, the inverse of its R (``Z_k = Z R_k``), its
+    columns in the block, and what ``values`` holds for its block."""
+    found = {}
+    for block, value in zip(model.blocks, values, strict=True):
+        for term, R, columns in zip(block.terms, block.R, block.slices, strict=True):
+            found[term.key] = term, np.linalg.inv(R), columns, value
+    return [found[term.key] for term in model.design.terms]
+
+
+def covariances(model: Any, lambdas: Iterable[np.ndarray], scale: float) -> dict[str, pd.DataFrame]:
+    """``Psi = sigma2 R^-1 Lambda Lambda' R^-T``, by term."""
+    found = {}
+    for term, inverse, columns, lam in by_term(model, lambdas):
+        root = inverse @ lam[columns, columns]
+        found[term.key] = scale * root @ root.T
+    return found
+
+
+def cluster_tables(model: Any, values: Iterable[np.ndarray]) -> dict[str, pd.DataFrame]:
+    """Random effects (J, q), in the columns of the blocks, as tables cluster x effect by term."""
+    return {
+        term.key: pd.DataFrame(effects[:, columns] @ inverse.T, term.levels, term.names)
+        for term, inverse, columns, effects in by_term(model, values)
+    }
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -113,13 +141,9 @@ class MixedResult:
     @cached_property
     def cov_re(self) -> dict[str, pd.DataFrame]:
         """Covariance matrix of the random effects (Psi), by term."""
-        found = {}
-        for block, lam in zip(self.model.blocks, self._lambdas, strict=True):
-            for term, R, columns in zip(block.terms, block.R, block.slices, strict=True):
-                root = np.linalg.solve(R, lam[columns, columns])
-                psi = self.scale * root @ root.T  # Psi = sigma2 R^-1 Omega R^-T
-                found[term.key] = pd.DataFrame(psi, index=term.names, columns=term.names)
-        return {term.key: found[term.key] for term in self.model.design.terms}
+        psis = covariances(self.model, self._lambdas, self.scale)
+        terms = self.model.design.terms
+        return {t.key: pd.DataFrame(psis[t.key], t.names, t.names) for t in terms}
 
     @cached_property
     def sd_re(self) -> dict[str, pd.Series]:
@@ -132,12 +156,7 @@ class MixedResult:
     @cached_property
     def random_effects(self) -> dict[str, pd.DataFrame]:
         """Conditional modes (for linear models also means) of the random effects, by term."""
-        found = {}
-        for block, modes in zip(self.model.blocks, self._modes, strict=True):
-            for term, R, columns in zip(block.terms, block.R, block.slices, strict=True):
-                values = np.linalg.solve(R, modes[:, columns].T).T
-                found[term.key] = pd.DataFrame(values, index=term.levels, columns=term.names)
-        return {term.key: found[term.key] for term in self.model.design.terms}
+        return cluster_tables(self.model, self._modes)
 
     @cached_property
     def random_effects_cov(self) -> dict[str, pd.DataFrame]:
@@ -147,20 +166,27 @@ class MixedResult:
         the parameters fixed, as lme4's ``condVar`` does.
         """
         found = {}
-        for block, covariances in zip(self.model.blocks, self._mode_covariances, strict=True):
-            for term, R, columns in zip(block.terms, block.R, block.slices, strict=True):
-                inverse = np.linalg.solve(R, np.eye(len(R)))
-                values = inverse @ covariances[:, columns, columns] @ inverse.T
-                rows = pd.MultiIndex.from_product([term.levels, term.names])
-                flat = values.reshape(-1, len(R))
-                found[term.key] = pd.DataFrame(flat, index=rows, columns=term.names)
-        return {term.key: found[term.key] for term in self.model.design.terms}
+        for term, inverse, columns, all_covariances in by_term(self.model, self._mode_covariances):
+            values = inverse @ all_covariances[:, columns, columns] @ inverse.T
+            rows = pd.MultiIndex.from_product([term.levels, term.names])
+            flat = values.reshape(-1, len(inverse))
+            found[term.key] = pd.DataFrame(flat, index=rows, columns=term.names)
+        return found
+
+    @cached_property
+    def _mode_covariances(self) -> list[np.ndarray]:
+        """sigma2 (Omega - Omega Z_j'V^-1 Z_j Omega), (J, q, q) a block."""
+        found = []
+        for P, lam in zip(self._end[0].P, self._lambdas, strict=True):
+            omega = lam @ lam.T
+            found.append(self.scale * (omega - omega @ P @ omega))
+        return found
 
     @cached_property
     def _linear_predictor(self) -> np.ndarray:
         eta = self.model.design.X @ self.params.to_numpy()
         for block, modes in zip(self.model.blocks, self._modes, strict=True):
-            eta = eta + np.einsum("nq,nq->n", block.Z, modes[block.codes])
+            eta = eta + block.times(modes)
         return eta
 
     def _predict_linear(self, newdata: pd.DataFrame | None, random: bool) -> pd.Series:
@@ -327,15 +353,6 @@ class LinearResult(MixedResult):
             (E @ residual) @ (lam @ lam.T) for E, lam in zip(reduced.E, self._lambdas, strict=True)
         ]
 
-    @cached_property
-    def _mode_covariances(self) -> list[np.ndarray]:
-        """sigma2 (Omega - Omega Z_j'V^-1 Z_j Omega), (J, q, q) a block."""
-        found = []
-        for P, lam in zip(self._end[0].P, self._lambdas, strict=True):
-            omega = lam @ lam.T
-            found.append(self.scale * (omega - omega @ P @ omega))
-        return found
-
     @property
     def fittedvalues(self) -> pd.Series:
         """X beta + Z zeta, in units of y."""
@@ -429,29 +446,23 @@ class GeneralizedResult(MixedResult):
         return inverse @ joint @ inverse.T
 
     @cached_property
-    def _modes(self) -> list[np.ndarray]:
-        from hlmtools.generalized import modes
-
-        return modes(self.model, self._x)
+    def _end(self) -> Any:
+        """(Reduced, Mode) at the optimum."""
+        function = self.model.likelihood(1)
+        mode = function.mode(self._x)
+        return function.reduce(mode), mode
 
     @cached_property
-    def _mode_covariances(self) -> list[np.ndarray]:
-        from hlmtools.generalized import mode_covariances
-
-        return mode_covariances(self.model, self._x)
+    def _modes(self) -> list[np.ndarray]:
+        """zeta_j = Lambda u_j, (J, q) a block."""
+        return [u @ lam.T for u, lam in zip(self._end[1].u, self._lambdas, strict=True)]
 
     @cached_property
     def posterior_means(self) -> dict[str, pd.DataFrame]:
         """Empirical Bayes means (``random_effects`` holds the modes), by term."""
         from hlmtools.generalized import posterior_means
 
-        means = posterior_means(self.model, self._x)
-        (block,) = self.model.blocks
-        found = {}
-        for term, R, columns in zip(block.terms, block.R, block.slices, strict=True):
-            values = np.linalg.solve(R, means[:, columns].T).T
-            found[term.key] = pd.DataFrame(values, index=term.levels, columns=term.names)
-        return found
+        return cluster_tables(self.model, [posterior_means(self.model, self._x)])
 
     @property
     def fittedvalues(self) -> pd.Series:
@@ -481,7 +492,7 @@ class GeneralizedResult(MixedResult):
             random effects, which is what a population average is (binomial only).
         """
         eta = self._predict_linear(newdata, random and kind != "marginal")
-        if newdata is None and self.model.offset is not None:
+        if newdata is None:
             eta = eta + self.model.offset
         if kind == "linear":
             return eta

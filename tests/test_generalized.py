@@ -57,7 +57,7 @@ def simulated(seed: int = 8, J: int = 40, family: str = "binomial") -> pd.DataFr
 def model_of(formula: str, k: int = 1, family: str = "binomial") -> GeneralizedModel:
     data = simulated(family=family)
     design = build(formula, data)
-    return GeneralizedModel.of(design, family, np.ones(len(data)), None, k)
+    return GeneralizedModel.of(design, family, np.ones(len(data)), np.zeros(len(data)), k)
 
 
 def parameters(model: GeneralizedModel) -> np.ndarray:
@@ -81,7 +81,7 @@ def parameters(model: GeneralizedModel) -> np.ndarray:
 )
 def test_gradient_is_the_derivative(formula, k, family):
     model = model_of(formula, k, family)
-    function, x = model.likelihood(), parameters(model)
+    function, x = model.likelihood(k), parameters(model)
     numeric = jacobian(lambda t: np.array([function(t)[0]]), x, 1e-4)[0]
     assert function(x)[1] == pytest.approx(numeric, rel=1e-5, abs=1e-4)
 
@@ -151,7 +151,7 @@ def test_text_responses_count_their_second_category():
 
 def test_standard_errors_are_of_the_observed_information():
     fit = engine_fits.fitted("contraception_25")
-    function, x = fit.model.likelihood(), fit.optimum.theta
+    function, x = fit.model.likelihood(25), fit.optimum.theta
     information = jacobian(lambda t: function(t)[1], x, 1e-3) / 2
     joint = np.linalg.inv(information)[1:, 1:]
     R = np.linalg.inv(fit.model.R)

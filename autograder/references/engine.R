@@ -177,7 +177,7 @@ polished <- function(deviance, par, unit) {
   list(par = par, deviance = best)
 }
 
-generalized <- function(key, data, formula, family, nodes, table = get(data)) {
+generalized <- function(key, data, formula, family, nodes, table = get(data), extra = list()) {
   control <- glmerControl(optimizer = "bobyqa", optCtrl = list(rhoend = 1e-8, maxfun = 1e5),
                           tolPwrss = 1e-13, check.conv.grad = "ignore")
   fit <- glmer(formula, table, family = family, nAGQ = nodes, control = control)
@@ -195,12 +195,31 @@ generalized <- function(key, data, formula, family, nodes, table = get(data)) {
     better <- c(list(criterion = -2 * c(logLik(fit)) - gain, llf = c(logLik(fit)) + gain / 2),
                 numbered("b", b))
   }
-  record_mixed(key, data, fit, call, better)
+  record_mixed(key, data, fit, call, c(better, extra))
+}
+
+# Ends of the profile interval of `urban`, held by an offset, by root search on the deviance.
+profile_of_urban <- function() {
+  control <- glmerControl(optimizer = "bobyqa", optCtrl = list(rhoend = 1e-8), tolPwrss = 1e-13)
+  deviance_at <- function(value) {
+    contraception$held <- value * contraception$urban
+    -2 * c(logLik(glmer(use ~ age + livch + (1 | district), contraception, binomial,
+                        offset = held, control = control)))
+  }
+  fit <- glmer(use, contraception, binomial, control = control)
+  b <- fixef(fit)[["urban"]]
+  se <- sqrt(vcov(fit)["urban", "urban"])
+  top <- -2 * c(logLik(fit)) + qchisq(0.95, 1)
+  end <- function(side) {
+    uniroot(function(v) deviance_at(v) - top, sort(b + side * c(1, 3) * se), tol = 1e-8)$root
+  }
+  list(profile_b2_low = end(-1), profile_b2_high = end(1))
 }
 
 use <- use ~ urban + age + livch + (1 | district)
 for (nodes in c(1, 3, 7, 25)) {
-  generalized(paste0("contraception_", nodes), "contraception", use, "binomial", nodes)
+  generalized(paste0("contraception_", nodes), "contraception", use, "binomial", nodes,
+              extra = if (nodes == 1) profile_of_urban() else list())
 }
 generalized("contraception_slope", "contraception",
             use ~ urban + age + livch + (urban | district), "binomial", 1)
