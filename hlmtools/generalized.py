@@ -107,6 +107,7 @@ def glmer(
     known = 0.0 if offset is None else offset
     shift = _column_or_array(known, data, "offset")
     model = GeneralizedModel.of(design, family, trials, shift, n_agq)
+    _check_clusters(model)
     optimum = model.fit()
     result = GeneralizedResult(model, optimum)
     warn_about(result, optimum)
@@ -225,6 +226,18 @@ class GeneralizedModel:
     def n_theta(self) -> int:
         """Number of free entries of Lambda."""
         return sum(len(block.rows) for block in self.blocks)
+
+    def equal_clusters(self) -> dict[str, int]:
+        """How many clusters of each grouping factor have failures only or successes only.
+
+        Their own log odds are infinite, their modes are finite; counts of Poisson models are not
+        meant.
+        """
+        found = {}
+        for block in self.blocks if self.family == "binomial" else ():
+            y, m = (np.bincount(block.codes, values) for values in (self.design.y, self.m))
+            found[block.terms[0].group] = int(np.sum((y == 0) | (y == m)))
+        return found
 
     def likelihood(self, n_agq: int) -> Laplace:
         """The function (parameters -> deviance, gradient), with that many nodes."""
@@ -639,6 +652,16 @@ def _check_nodes(n_agq: int, blocks: Sequence[Block]) -> None:
             f"n_agq is {n_agq}, but quadrature is for one grouping factor with one or two random "
             "effects; use n_agq=1 (Laplace) for this model."
         )
+
+
+def _check_clusters(model: GeneralizedModel) -> None:
+    for block in model.blocks:
+        group = block.terms[0].group
+        if model.equal_clusters().get(group) == len(block.levels):
+            raise ValueError(
+                f"in every cluster of {group!r} all responses are equal: its variance has no "
+                "finite estimate; use a coarser grouping factor, or describe the clusters."
+            )
 
 
 def _check_separation(model: GeneralizedModel) -> None:

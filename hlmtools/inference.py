@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -247,13 +247,18 @@ class _Region:
         start = slope if slope.any() else np.ones(len(centre))
         start = sign * self.z * start / np.linalg.norm(start)
         unit = abs(self.values(start)[k] - self.values(centre)[k]) or 1.0
-        room = _remember_last(self.room)
+        room = lru_cache(1)(lambda raw: self.room(np.frombuffer(raw)))  # asked for twice a step
         found = optimize.minimize(
             lambda v: -sign * self.values(v)[k] / unit,
             start,
             jac=lambda v: -sign * jacobian(self.values, v)[k] / unit,
             method="SLSQP",
-            constraints={"type": "ineq", "fun": lambda v: room(v)[0], "jac": lambda v: room(v)[1]},
+            bounds=[(-6.0 * self.z, 6.0 * self.z)] * len(start),
+            constraints={
+                "type": "ineq",
+                "fun": lambda v: room(v.tobytes())[0],
+                "jac": lambda v: room(v.tobytes())[1],
+            },
             options={"ftol": 1e-9, "maxiter": 100},
         )
         return self._shown(k, sign, found)
@@ -265,18 +270,6 @@ class _Region:
         if self.squared[k]:
             return 0.0 if inside else float(np.sqrt(value))
         return sign if inside and self.names[k].startswith("cor(") else value
-
-
-def _remember_last(function: Callable) -> Callable:
-    """Value and gradient are asked for one after the other: compute them once."""
-    last: list[Any] = [None, None]
-
-    def remembered(v: np.ndarray) -> Any:
-        if last[0] is None or not np.array_equal(last[0], v):
-            last[:] = v.copy(), function(v)
-        return last[1]
-
-    return remembered
 
 
 # ---------------------------------------------------------------- parametric bootstrap
@@ -399,7 +392,8 @@ def _satterthwaite_df(fit: Any, L: np.ndarray) -> np.ndarray:
         here = model.end(at)[1]
         return here.rss / size * np.einsum("kp,pq,kq->k", L, here.M_inverse, L)
 
-    A = 2.0 * np.linalg.pinv(fit.optimum.hessian, rcond=1e-8, hermitian=True)
+    hessian = jacobian(lambda at: model.deviance(at)[1], theta)
+    A = 2.0 * np.linalg.pinv(hessian, rcond=1e-8, hermitian=True)
     V, g = variances(theta), jacobian(variances, theta)
     return 2.0 * V**2 / (np.einsum("ki,ij,kj->k", g, A, g) + 2.0 * V**2 / size)
 

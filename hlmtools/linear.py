@@ -228,12 +228,8 @@ def cluster_products(codes: np.ndarray, J: int, A: np.ndarray, B: np.ndarray) ->
     [5.0, 9.0]
     """
     out = np.empty((J, A.shape[1], B.shape[1]))
-    for r in range(A.shape[1]):
-        for c in range(B.shape[1]):
-            if A is B and c < r:
-                out[:, r, c] = out[:, c, r]
-            else:
-                out[:, r, c] = np.bincount(codes, A[:, r] * B[:, c], J)
+    for r, c in np.ndindex(out.shape[1:]):
+        out[:, r, c] = np.bincount(codes, A[:, r] * B[:, c], J)
     return out
 
 
@@ -283,21 +279,12 @@ def eliminate(products: Products, lambdas: Sequence[np.ndarray]) -> Reduced:
     S, U = products.S, products.U
     omega = lambdas[0] @ lambdas[0].T
     A = np.eye(len(omega)) + S @ omega  # (J, q, q)
-    logdet = float(np.log(determinants(A)).sum())
+    logdet = float(np.linalg.slogdet(A)[1].sum())
     PE = np.linalg.solve(A, np.concatenate([S, U], axis=2))
     P, E = PE[:, :, : S.shape[2]], PE[:, :, S.shape[2] :]
     H = products.WW - np.tensordot(U, omega @ E, axes=([0, 1], [0, 1]))
     reduced = Reduced(logdet, H, (P,), (E,))
     return reduced if products.B is None else _eliminate_rest(products, lambdas, reduced, A)
-
-
-def determinants(A: np.ndarray) -> np.ndarray:
-    """Determinants of many small matrices (J, q, q), written out for q = 1 and 2."""
-    if A.shape[1] == 1:
-        return A[:, 0, 0]
-    if A.shape[1] == 2:
-        return A[:, 0, 0] * A[:, 1, 1] - A[:, 0, 1] * A[:, 1, 0]
-    return np.linalg.det(A)
 
 
 def _eliminate_rest(
@@ -613,10 +600,11 @@ def minimise(function: Any, start: np.ndarray, blocks: Sequence[Block]) -> Optim
         deviance, gradient = function(theta)
         hessian = jacobian(lambda t: function(t)[1], theta, 1e-5, gradient)
         values, vectors = np.linalg.eigh(hessian)
-        if values[0] > -1e-4 * max(abs(values[-1]), 1.0):
+        decrement = float(gradient @ newton_step(hessian, gradient)) / -2.0
+        downwards = values[0] < -1e-4 * max(abs(values[-1]), 1.0)
+        if decrement < 1e-6 and not downwards:
             break
-        theta = theta + 0.1 * vectors[:, 0]
-    decrement = float(gradient @ newton_step(hessian, gradient)) / -2.0
+        theta = theta + 0.1 * downwards * vectors[:, 0]
     slope = np.abs(vectors[:, _flat(values)].T @ gradient).max(initial=0.0)
     converged = bool(decrement < 1e-6 and slope < 1e-3 and np.isfinite(deviance))
     singular = any(np.any(np.diag(lam) == 0.0) for lam in unpack(theta, blocks))
@@ -644,16 +632,16 @@ def quasi_newton(function: Any, start: np.ndarray) -> np.ndarray:
 def newton(function: Any, theta: np.ndarray) -> np.ndarray:
     """Newton's method until the next step would take less than 1e-12 off the deviance.
 
-    Second derivatives are differences of the gradient, taken anew as long as steps are large;
-    a step that goes uphill is shortened.
+    Second derivatives are differences of the gradient, taken anew where the last step left more
+    than a hundredth of the gain; a step that goes uphill is shortened.
     """
     value, gradient = function(theta)
-    gain = np.inf
+    before = gain = np.inf
     for _ in range(30):
-        if gain > 1e-4:
+        if not gain < before / 100.0:
             hessian = jacobian(lambda t: function(t)[1], theta, 1e-5, gradient)
         step = newton_step(hessian, gradient)
-        gain = -gradient @ step
+        before, gain = gain, -gradient @ step
         if gain < 1e-12:
             break
         new_value, new_gradient = function(theta + step)

@@ -192,12 +192,27 @@ def test_refusals_of_intervals():
 
 
 @pytest.mark.parametrize(
-    "key", ["hsb_slope_reml", "sleep_slope_reml", "sleep_intercept_reml", "orthodont_slope_reml"]
+    "key",
+    [
+        "hsb_slope_reml",
+        "hsb_full_reml",
+        "sleep_slope_reml",
+        "sleep_intercept_reml",
+        "orthodont_slope_reml",
+        "scotssec_crossed_reml",
+    ],
 )
 def test_satterthwaite_agrees_with_lmertest(key):
     wanted = engine_fits.FITS[key]["numbers"]
     df = satterthwaite(engine_fits.fitted(key))["df"].to_numpy()
     assert df == pytest.approx([wanted[f"df{k}"] for k in range(1, len(df) + 1)], rel=1e-3)
+
+
+@pytest.mark.parametrize("key", ["sleep_slope_reml", "orthodont_slope_reml"])
+def test_satterthwaite_equals_kenward_and_roger_where_data_are_balanced(key):
+    wanted = engine_fits.FITS[key]["numbers"]
+    df = satterthwaite(engine_fits.fitted(key))["df"].to_numpy()
+    assert df == pytest.approx([wanted[f"kr_df{k}"] for k in range(1, len(df) + 1)], rel=1e-3)
 
 
 def test_satterthwaite_of_a_contrast():
@@ -208,7 +223,7 @@ def test_satterthwaite_of_a_contrast():
         satterthwaite(fit, [[1, 0, 0]])
 
 
-@pytest.mark.parametrize("key", ["sleep_slope_reml", "orthodont_slope_reml"])
+@pytest.mark.parametrize("key", ["sleep_slope_reml", "orthodont_slope_reml", "hsb_full_reml"])
 @pytest.mark.parametrize("kind", ["CR0", "CR2"])
 def test_sandwich_agrees_with_clubsandwich(key, kind):
     wanted = engine_fits.FITS[key]["numbers"]
