@@ -106,6 +106,22 @@ def clean(text: str) -> str:
     return _SURROGATES.sub("\ufffd", _UNSEEN.sub("", _ANSI.sub("", text)))
 
 
+def safe(text: str) -> str:
+    """Text that no spreadsheet takes for a formula, on one line.
+
+    >>> safe("=HYPERLINK(1)"), safe("-Anne"), safe(" @x"), safe("Ann\\nLee"), safe("hw-1")
+    ("'=HYPERLINK(1)", "'-Anne", "' @x", 'Ann Lee', 'hw-1')
+    """
+    line = " ".join(clean(text.replace("\r", "\n")).splitlines()).replace("\t", " ")
+    return f"'{line}" if is_formula(line) else line
+
+
+def is_formula(text: str) -> bool:
+    """Whether a spreadsheet may take a cell for a formula."""
+    first = text.lstrip().lstrip("\ufeff\u200b\u00a0\"'")[:1]
+    return first in set("=+-@|%\uff1d\uff0b\uff0d\uff20") and bool(first)
+
+
 def markdown(text: str) -> Markup:
     """Markdown as HTML; formulas as MathML, HTML in it as text."""
     return _markdown(text[:MAX_SOURCE])
