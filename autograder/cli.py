@@ -171,6 +171,16 @@ def grade(hw: str, path: Path, out: Path, jobs: int, sandbox: str, cold: bool, f
     for verdict in odd:
         click.echo(f"  {verdict.submission} ({verdict.status}): {_shown(verdict.reason)}")
     click.echo(f"Grades: {out / 'grades.csv'}\nFeedback: {out / 'feedback'}")
+    click.echo(f"Report: {out / 'report.html'}")
+
+
+@main.command()
+@click.argument("out", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def report(out: Path) -> None:
+    """Write DIR/report.html, the class at a glance, from stored results."""
+    from autograder import report as reporter
+
+    click.echo(f"Report: {reporter.write(out)}")
 
 
 @main.command()
@@ -205,6 +215,7 @@ def demo(jobs: int) -> None:
     _print_table(verdicts)
     click.echo(f"Sandbox: {verdicts[0].sandbox}")
     click.echo(f"Feedback pages: {graded / 'feedback'}")
+    click.echo(f"Report: {graded / 'report.html'}")
 
 
 # ------------------------------------------------------------------------------------- output

@@ -109,6 +109,7 @@ def grade(
     ordered = [verdicts[name] for name in sorted(verdicts)]
     gradebook.write_grades(ordered, out / "grades.csv")
     _write_summary(run, ordered, time.monotonic() - started)
+    _write_report(out)
     return ordered
 
 
@@ -223,6 +224,12 @@ def _write_summary(run: Run, verdicts: list[Verdict], seconds: float) -> None:
         "seconds_by_submission": {each.submission: each.seconds for each in verdicts},
     }
     _write_json(run.out / "run.json", summary)
+
+
+def _write_report(out: Path) -> None:
+    from autograder import report  # imported late: processes that only grade draw no pictures
+
+    report.write(out)
 
 
 def _write_json(path: Path, data: Any) -> None:
