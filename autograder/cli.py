@@ -154,20 +154,76 @@ def release(hw: str, out: Path, force: bool) -> None:
     show_default=True,
     help="Where submissions run; none is for your own only.",
 )
+@click.option("--cold", is_flag=True, help="Start each kernel anew, not from a warm process.")
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Grade on the workers of a dask scheduler, tcp://HOST:8786, in place of this machine.",
+)
 @click.option("--fresh", is_flag=True, help="Grade again what is known already.")
-def grade(hw: str, path: Path, out: Path, jobs: int, sandbox: str, fresh: bool) -> None:
+def grade(
+    hw: str,
+    path: Path,
+    out: Path,
+    jobs: int,
+    sandbox: str,
+    cold: bool,
+    scheduler: str | None,
+    fresh: bool,
+) -> None:
     """Grade a notebook, an export zip, or a folder of either."""
     from autograder import grade as grader
 
+    if cold and sandbox == "bwrap":
+        sandbox = "bwrap-cold"
     with _progress_bar("Grading") as progress:
         verdicts = grader.grade(
-            hw, path, out, jobs=jobs, sandbox=sandbox, fresh=fresh, progress=progress
+            hw,
+            path,
+            out,
+            jobs=jobs,
+            sandbox=sandbox,
+            scheduler=scheduler,
+            fresh=fresh,
+            progress=progress,
+            say=lambda line: click.echo(line, err=True),
         )
     odd = [verdict for verdict in verdicts if verdict.status in {"partial", "unreadable"}]
     click.echo(f"{len(verdicts)} graded, {len(odd)} of them partly or not at all.")
     for verdict in odd:
         click.echo(f"  {verdict.submission} ({verdict.status}): {_shown(verdict.reason)}")
     click.echo(f"Grades: {out / 'grades.csv'}\nFeedback: {out / 'feedback'}")
+    click.echo(f"Report: {out / 'report.html'}")
+
+
+@main.command()
+@click.argument("out", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def report(out: Path) -> None:
+    """Write DIR/report.html, the class at a glance, from stored results."""
+    from autograder import report as reporter
+
+    click.echo(f"Report: {reporter.write(out)}")
+
+
+@main.command()
+@click.argument("hw", type=_HW)
+@click.argument("out", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def written(hw: str, out: Path) -> None:
+    """Collect the written answers of a graded run for scoring.
+
+    Writes DIR/written: one page a question with its rubric, answers without names, and scores.csv
+    to fill in.  Run it again after new submissions; what was filled in stays.
+    hlm grade, hlm report and hlm export take the scores in.
+    """
+    from autograder import written as questions
+
+    found = questions.collect(course.homework(hw), out)
+    click.echo(f"{found.answers} answers, {found.scored} of them scored.")
+    for name in found.outdated:
+        click.echo(f"  {name}: the answer changed after it was scored; score it again.")
+    for path in found.pages:
+        click.echo(f"Page: {path}")
+    click.echo(f"Fill in points and remarks: {found.table}")
 
 
 @main.command()
@@ -181,6 +237,7 @@ def demo(jobs: int) -> None:
     _print_table(verdicts)
     click.echo(f"Sandbox: {verdicts[0].sandbox}")
     click.echo(f"Feedback pages: {graded / 'feedback'}")
+    click.echo(f"Report: {graded / 'report.html'}")
 
 
 # ------------------------------------------------------------------------------------- output

@@ -126,6 +126,7 @@ def grade(
         ordered = [verdicts[name] for name in sorted(verdicts)]
         gradebook.write_grades(ordered, out / "grades.csv")
         _write_summary(task, out, jobs, scheduler, ordered, time.monotonic() - started)
+        _write_report(out)
     return ordered
 
 
@@ -310,3 +311,9 @@ def _write_summary(
         "seconds_by_submission": {each.submission: each.seconds for each in verdicts},
     }
     write_json(out / "run.json", summary)
+
+
+def _write_report(out: Path) -> None:
+    from autograder import report  # imported late: processes that only grade draw no pictures
+
+    report.write(out)
