@@ -17,6 +17,9 @@ from autograder import build, cli, course, demo, doctor, grade, release, sandbox
 from autograder.course import CourseError
 
 
+_TOLD = {"progress", "say"}  # functions that show what is going on
+
+
 def hlm(*words: str | Path) -> Result:
     return CliRunner().invoke(cli.main, [str(word) for word in words], catch_exceptions=False)
 
@@ -28,7 +31,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
     def recorded(module: Any, name: str, gives: Any) -> None:
         def stand_in(*args: Any, **kwargs: Any) -> Any:
-            made.append((name, args, {k: v for k, v in kwargs.items() if k != "progress"}))
+            made.append((name, args, {k: v for k, v in kwargs.items() if k not in _TOLD}))
             if kwargs.get("progress") and name == "grade":
                 kwargs["progress"](1, 1, VERDICT)
             return gives
@@ -47,10 +50,10 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def test_grade_passes_everything_on(calls: list[Any], tmp_path: Path) -> None:
-    options = ["--jobs", "3", "--sandbox", "none", "--fresh"]
+    options = ["--jobs", "3", "--sandbox", "none", "--fresh", "--scheduler", "tcp://a:1"]
     ran = hlm("grade", "hw1", tmp_path, "--out", tmp_path / "out", *options)
     assert ran.exit_code == 0
-    wanted = {"jobs": 3, "sandbox": "none", "fresh": True}
+    wanted = {"jobs": 3, "sandbox": "none", "scheduler": "tcp://a:1", "fresh": True}
     assert calls == [("grade", ("hw1", tmp_path, tmp_path / "out"), wanted)]
     assert "[1/1] ann-1a2b3c4d: 0.5 of 2.5, it ran longer than 60 s" in ran.stderr
     assert "1 graded, 1 of them partly or not at all." in ran.stdout
