@@ -109,6 +109,7 @@ def grade(
     ordered = [verdicts[name] for name in sorted(verdicts)]
     gradebook.write_grades(ordered, out / "grades.csv")
     _write_summary(run, ordered, time.monotonic() - started)
+    _write_modules(run, found)
     _write_report(out)
     return ordered
 
@@ -224,6 +225,16 @@ def _write_summary(run: Run, verdicts: list[Verdict], seconds: float) -> None:
         "seconds_by_submission": {each.submission: each.seconds for each in verdicts},
     }
     _write_json(run.out / "run.json", summary)
+
+
+def _write_modules(run: Run, found: list[Submission]) -> None:
+    """The student modules as they were handed in, for whoever looks at similar work."""
+    for submission in found:
+        path = run.out / "modules" / f"{submission.id}.py"
+        if submission.module is None:
+            path.unlink(missing_ok=True)
+        else:
+            write_text(path, submission.module.decode("utf-8", errors="replace"))
 
 
 def _write_report(out: Path) -> None:
