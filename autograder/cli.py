@@ -154,11 +154,14 @@ def release(hw: str, out: Path, force: bool) -> None:
     show_default=True,
     help="Where submissions run; none is for your own only.",
 )
+@click.option("--cold", is_flag=True, help="Start each kernel anew, not from a warm process.")
 @click.option("--fresh", is_flag=True, help="Grade again what is known already.")
-def grade(hw: str, path: Path, out: Path, jobs: int, sandbox: str, fresh: bool) -> None:
+def grade(hw: str, path: Path, out: Path, jobs: int, sandbox: str, cold: bool, fresh: bool) -> None:
     """Grade a notebook, an export zip, or a folder of either."""
     from autograder import grade as grader
 
+    if cold and sandbox == "bwrap":
+        sandbox = "bwrap-cold"
     with _progress_bar("Grading") as progress:
         verdicts = grader.grade(
             hw, path, out, jobs=jobs, sandbox=sandbox, fresh=fresh, progress=progress

@@ -159,10 +159,10 @@ def test_the_installed_command_answers_quickly_and_without_heavy_imports() -> No
 
 def test_refuses_without_a_sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    sandbox.check.cache_clear()
+    sandbox._check_bwrap.cache_clear()
     (tmp_path / "hw1.ipynb").write_text('{"cells": []}')
     ran = hlm("grade", "hw1", tmp_path / "hw1.ipynb", "--out", tmp_path / "out")
-    sandbox.check.cache_clear()
+    sandbox._check_bwrap.cache_clear()
     assert ran.exit_code == 1
     assert "bubblewrap" in ran.stderr
     assert "apt-get install bubblewrap" in ran.stderr
@@ -193,9 +193,9 @@ def test_doctor_names_what_is_missing_and_the_cure(
     monkeypatch.setattr(doctor, "OLDEST_PYTHON", (4, 0))
     monkeypatch.setattr(doctor, "requirement_pins", lambda text: [("numpy", "0.1"), ("nope", "1")])
     monkeypatch.setenv("PATH", str(tmp_path))
-    sandbox.check.cache_clear()
+    sandbox._check_bwrap.cache_clear()
     ran = hlm("doctor")
-    sandbox.check.cache_clear()
+    sandbox._check_bwrap.cache_clear()
     assert ran.exit_code == 1
     for part in (
         "is too old",
