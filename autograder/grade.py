@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from autograder import assignment, cache, course, feedback, gradebook, judge, submissions, workers
+from autograder import assignment, cache, course, feedback, given, gradebook, intake, judge, workers
 from autograder.course import CourseError
 from autograder.sandbox import check as check_sandbox
 from autograder.submissions import Submission
@@ -64,7 +64,10 @@ def grade(
     fresh: bool = False,
     limits: course.Limits | None = None,
     progress: Progress | None = None,
+    taken: intake.Intake | None = None,
+    accept: gradebook.Ask | None = None,
     say: Callable[[str], None] = lambda line: None,
+    begin: Callable[[str], None] = lambda line: None,
     grader: Grader | None = None,
 ) -> list[Verdict]:
     """Grade a file or a folder of submissions.
@@ -74,7 +77,7 @@ def grade(
     hw
         Homework id.
     path
-        A notebook, an otter export zip, or a folder of either.
+        A notebook, an otter export zip, a folder of either, or a platform's class archive.
     out
         Folder of the run; an earlier run there is gone on with.
     jobs
@@ -89,8 +92,14 @@ def grade(
         Bounds; those of course.toml by default.
     progress
         Told of each result, known ones included.
+    taken
+        The submissions under `path` with their people and times, where they were taken in already.
+    accept
+        Asked before a regrade changes the gradebook; nothing is changed where it is None.
     say
-        Told in a line what is gone on with.
+        Told of what a TA should look at.
+    begin
+        Told in a line what is known from an earlier run.
     grader
         Grades one submission, in another process; `grade_one` by default.
 
@@ -104,18 +113,21 @@ def grade(
     Stopped
         Where it was interrupted.
     CourseError
-        Where there is no such homework, nothing to grade, no sandbox, no scheduler or no space.
+        Where there is no such homework, nothing to grade, no sandbox, no scheduler, no space, or
+        a regrade that is not accepted.
     """
     started = time.monotonic()
     task = _task(hw, sandbox, limits)
-    verdicts: dict[str, Verdict] = {}
     _refuse_other_homework(out, task.homework)
     _refuse_inside(out, path)
-    found = submissions.find(path, task.homework.module, f"{task.homework.id}.ipynb")
+    taken = taken or intake.take_in(task.homework, path, given.load(out, task.homework))
+    found = list(taken.submissions)
+    verdicts: dict[str, Verdict] = {}
     with _run_folder(out) as scratch:
+        taken.write(out)
         try:
             with _workers(task, jobs, scheduler, scratch) as crew:
-                run = _Run(task, out, crew, grader or grade_one, fresh, say)
+                run = _Run(task, out, crew, grader or grade_one, fresh, begin)
                 for verdict in run.verdicts(found):
                     verdicts[verdict.submission] = verdict
                     _write(task, out, verdict)
@@ -124,8 +136,10 @@ def grade(
         except KeyboardInterrupt:
             raise Stopped(_stopped(len(verdicts), len(found), out)) from None
         ordered = [verdicts[name] for name in sorted(verdicts)]
-        gradebook.write_grades(ordered, out / "grades.csv")
+        for line in gradebook.enter(out, task.homework, found, ordered, accept):
+            say(line)
         _write_summary(task, out, jobs, scheduler, ordered, time.monotonic() - started)
+        _write_modules(out, found)
         _write_report(out)
     return ordered
 
@@ -311,6 +325,16 @@ def _write_summary(
         "seconds_by_submission": {each.submission: each.seconds for each in verdicts},
     }
     write_json(out / "run.json", summary)
+
+
+def _write_modules(out: Path, found: list[Submission]) -> None:
+    """The student modules as they were handed in, for whoever looks at similar work."""
+    for submission in found:
+        path = out / "modules" / f"{submission.id}.py"
+        if submission.module is None:
+            path.unlink(missing_ok=True)
+        else:
+            write_text(path, submission.module.decode("utf-8", errors="replace"))
 
 
 def _write_report(out: Path) -> None:

@@ -214,7 +214,7 @@ def test_one_new_attempt_is_graded_and_nobody_else_again(tmp_path):
     quickly(box, out)
     quick.hand_in(box, "bob", log=str(log), attempt=2)
     lines: list[str] = []
-    quickly(box, out, say=lines.append)
+    quickly(box, out, begin=lines.append)
     assert lines == ["1 of 2 are known from before; --fresh would grade them anew."]
     assert sorted(log.read_text().split()) == ["ada", "bob", "bob"]
     quickly(box, out, fresh=True)
