@@ -290,6 +290,42 @@ def written(hw: str, out: Path) -> None:
 
 
 @main.command()
+@click.argument("out", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--to",
+    required=True,
+    type=click.Choice(["canvas", "moodle", "gradescope", "csv"]),
+    help="Who reads the file.",
+)
+@_table("--roster", "Canvas: its exported gradebook; Moodle: its grading worksheet.")
+@click.option("--changed-only", is_flag=True, help="Only who was changed by the last regrade.")
+@click.option("--column", default="", help="Canvas: the assignment, where its title does not tell.")
+@click.option("--leave-out", multiple=True, metavar="SUBMISSION", help="Leave one out; repeatable.")
+def export(
+    out: Path,
+    to: str,
+    roster: Path | None,
+    changed_only: bool,
+    column: str,
+    leave_out: tuple[str, ...],
+) -> None:
+    """Write grades as a file that a learning platform imports.
+
+    Scores of written answers, dates and extensions count as they are now.
+    A student whom the platform's list does not have, or an assignment that it does not know, is
+    named and nothing is written.
+    """
+    from autograder import export as exporter
+
+    done = exporter.export(
+        out, to, roster, changed_only=changed_only, column=column, leave_out=leave_out
+    )
+    for note in done.notes:
+        click.echo(_shown(note, 400), err=True)
+    click.echo(f"{done.students} students: {done.path}")
+
+
+@main.command()
 @_JOBS
 def demo(jobs: int) -> None:
     """Grade a small class of honest, mistaken, broken and hostile submissions."""
