@@ -12,7 +12,7 @@ from pathlib import Path
 
 import nbformat
 
-from autograder import build, course, expect
+from autograder import build, course, expect, repair
 from autograder.markers import Question
 
 ANSWER_PROMPT = "_Type your answer here, replacing this text._"
@@ -41,12 +41,15 @@ class Assignment:
         Each written question with its points and the id of its answer's cell.
     functions
         Names that mean functions of the student module.
+    given
+        Cells of the notebook as it is handed out, by which a damaged one is mended.
     """
 
     homework: course.Homework
     tests: dict[str, str]
     written: tuple[WrittenQuestion, ...]
     functions: frozenset[str]
+    given: tuple[repair.Given, ...] = ()
 
 
 def load(hw: str) -> Assignment:
@@ -92,6 +95,7 @@ def _load(hw: str, built: build.Built) -> Assignment:
         tests={name: (tests / f"{name}.py").read_text(encoding="utf-8") for name in names},
         written=_written_questions(questions, built.student / f"{hw}.ipynb"),
         functions=_function_names(homework),
+        given=repair.given_cells((built.student / f"{hw}.ipynb").read_text(encoding="utf-8")),
     )
 
 

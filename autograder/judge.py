@@ -18,10 +18,9 @@ The way of a submission:
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +31,7 @@ import nbformat
 from nbformat import NotebookNode
 from otter.test_files import ExceptionTestFile
 
-from autograder import build, course, expect
+from autograder import build, course, expect, repair
 from autograder.assignment import ANSWER_PROMPT, Assignment, load, versions
 from autograder.markers import task_of
 from autograder.remote import Environment, Kernel, KernelLost, TimeOver
@@ -51,7 +50,6 @@ from autograder.verdict import CaseResult, Status, Verdict, WrittenAnswer
 
 MAX_NEW_KERNELS = 6
 MAX_WRITTEN = 20_000
-_CHECK_CELL = re.compile(r"^\s*grader\.check\(\s*[\"'](\w+)[\"']\s*\)", re.MULTILINE)
 
 
 def grade_submission(
@@ -83,8 +81,8 @@ def grade_submission(
             with Session(assignment, submission, sandbox, limits) as session:
                 session.run_notebook()
                 verdict = session.verdict()
-        except Unreadable as problem:
-            verdict = _unreadable(assignment, submission, str(problem))
+        except repair.Unreadable as problem:
+            verdict = _unreadable(assignment, submission, f"The notebook {problem}.")
     else:
         verdict = _unreadable(assignment, submission, submission.problem)
     seconds = round(time.monotonic() - started, 3)
@@ -98,10 +96,6 @@ def open_session(
     """A session that stays open, to run single tasks again (`verify` plants slips this way)."""
     with Session(load(hw), submission, sandbox, limits) as session:
         yield session
-
-
-class Unreadable(Exception):
-    """A submission without a notebook that could run; the text says why."""
 
 
 class Session:
@@ -137,9 +131,15 @@ class Session:
         self.assignment, self.submission = assignment, submission
         self.limits = limits or course.load().limits
         self.sandbox = sandbox
-        self.notebook = _read_notebook(submission)
+        self._mended = repair.mend(
+            submission.notebook or b"",
+            assignment.given,
+            list(assignment.tests),
+            has_module=submission.module is not None,
+        )
+        self.notebook = self._mended.notebook
         self.cases: dict[tuple[str, int], CaseResult] = {}
-        self.repairs: list[str] = []
+        self.repairs: list[str] = [*submission.repairs, *self._mended.lines]
         self.alerts: list[str] = [f"brought {name!r}, not used" for name in submission.extra[:20]]
         self.partial = False
         self._executed: dict[str, Any] = {}
@@ -148,7 +148,7 @@ class Session:
         self._recognised: set[str] = set()
         self._refused: dict[tuple[str, int], frozenset[str]] = {}
         self._files = {name: _test_file(name, text) for name, text in assignment.tests.items()}
-        self._checks = _check_cells(self.notebook, list(self._files))
+        self._checks = self._mended.checks
         self._taken: dict[str, dict[str, Any]] = {}
         self._kernels = 0
         self._over = False
@@ -157,12 +157,19 @@ class Session:
 
     def __enter__(self) -> Session:
         self._folder = new_folder(self.sandbox)
-        self._space = _lay_out(self._folder, self.assignment, self.submission)
-        if self.submission.module is None:
-            module = self.assignment.homework.module
-            self.repairs.append(f"hlmtools/{module}.py was not handed in; its tasks count as empty")
+        self._space = _lay_out(self._folder, self.assignment, self._module())
         self._start_kernel()
         return self
+
+    def _module(self) -> bytes | None:
+        """The student's module as it can be read; what is wrong with it is noted."""
+        name = f"hlmtools/{self.assignment.homework.module}.py"
+        if self.submission.module is None:
+            self.repairs.append(f"{name} was not handed in; its tasks count as empty.")
+            return None
+        module, lines = repair.module(self.submission.module, name)
+        self.repairs += lines
+        return module
 
     def __exit__(
         self,
@@ -361,7 +368,7 @@ class Session:
             homework=self.assignment.homework.id,
             status=status,
             cases=cases,
-            written=_written_answers(self.assignment, self.notebook),
+            written=_written_answers(self.assignment, self._mended.written),
             repairs=tuple(self.repairs),
             alerts=tuple(self.alerts),
             executed=self._executed,
@@ -369,32 +376,6 @@ class Session:
 
 
 # ------------------------------------------------------------------------ what a student sent
-
-
-def _read_notebook(submission: Submission) -> NotebookNode:
-    try:
-        notebook = nbformat.reads((submission.notebook or b"").decode("utf-8-sig"), as_version=4)
-        for cell in notebook.cells:
-            cell.source = "".join(cell.source)
-            if cell.cell_type == "code":
-                cell.outputs = []
-                cell.execution_count = None
-    except Exception as error:
-        raise Unreadable(f"the notebook cannot be read ({type(error).__name__})") from None
-    return notebook
-
-
-def _check_cells(notebook: NotebookNode, questions: list[str]) -> dict[int, list[str]]:
-    """Questions by the cell that checks them: its last check cell, else the last cell of all."""
-    places: dict[str, int] = {}
-    for index, cell in enumerate(notebook.cells):
-        if cell.cell_type == "code":
-            places.update(dict.fromkeys(_CHECK_CELL.findall(cell.source), index))
-    checks: dict[int, list[str]] = {}
-    for question in questions:
-        place = places.get(question, len(notebook.cells) - 1)
-        checks.setdefault(place, []).append(question)
-    return checks
 
 
 def _is_code(cell: NotebookNode) -> bool:
@@ -405,9 +386,8 @@ def _test_file(question: str, source: str) -> JudgeTestFile:
     return JudgeTestFile.from_string(source, path=f"{question}.py")
 
 
-def _written_answers(assignment: Assignment, notebook: NotebookNode) -> tuple[WrittenAnswer, ...]:
-    """Texts of the written questions, found by the ids of their cells."""
-    texts = {cell.get("id"): cell.source for cell in notebook.cells if cell.cell_type == "markdown"}
+def _written_answers(assignment: Assignment, texts: Mapping[str, str]) -> tuple[WrittenAnswer, ...]:
+    """Answers to the written questions, whose texts are known by the ids of their cells."""
     return tuple(
         WrittenAnswer(
             question=each.name,
@@ -419,15 +399,15 @@ def _written_answers(assignment: Assignment, notebook: NotebookNode) -> tuple[Wr
     )
 
 
-def _lay_out(folder: Path, assignment: Assignment, submission: Submission) -> Workspace:
+def _lay_out(folder: Path, assignment: Assignment, module: bytes | None) -> Workspace:
     """The notebook's folder as the student had it: ours, but for the student's own module."""
     homework, files = assignment.homework, folder / "w"
     build.lay_out_package(homework.id, files / "hlmtools")
     (files / "data").mkdir()
     for name in ("registry.toml", *(f"{each}.csv" for each in homework.data)):
         shutil.copyfile(course.ROOT / "data" / name, files / "data" / name)
-    if submission.module is not None:
-        (files / "hlmtools" / f"{homework.module}.py").write_bytes(submission.module)
+    if module is not None:
+        (files / "hlmtools" / f"{homework.module}.py").write_bytes(module)
     return Workspace(files, folder / "s")
 
 
@@ -454,5 +434,6 @@ def _unreadable(assignment: Assignment, submission: Submission, problem: str) ->
         homework=assignment.homework.id,
         status="unreadable",
         cases=tuple(cases),
+        repairs=submission.repairs,
         alerts=(problem,),
     )

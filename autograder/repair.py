@@ -44,6 +44,8 @@ class Given:
     source: str
     question: str
     """the question that it checks or belongs to; empty for none"""
+    lead: str = ""
+    """of a written answer: the text before it, which asks for it"""
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -65,11 +67,13 @@ class Mended:
 
 def given_cells(template: str) -> tuple[Given, ...]:
     """Code cells and written answers of a notebook as it is handed out."""
-    found = (_given(cell) for cell in json.loads(template)["cells"])
+    handed_out = json.loads(template)["cells"]
+    leads = ["", *("".join(cell["source"]).strip() for cell in handed_out)]
+    found = (_given(cell, lead) for cell, lead in zip(handed_out, leads, strict=False))
     return tuple(cell for cell in found if cell is not None)
 
 
-def _given(cell: Mapping[str, Any]) -> Given | None:
+def _given(cell: Mapping[str, Any], lead: str) -> Given | None:
     source, tags = "".join(cell["source"]), cell["metadata"].get("tags", ())
     task = re.match(r"task\d_\d", cell["id"])
     question = task.group() if task else ""
@@ -80,7 +84,7 @@ def _given(cell: Mapping[str, Any]) -> Given | None:
         open_answer = re.search(r"(^|= )\.\.\.$", source, re.MULTILINE)
         return Given(cell["id"], "answer" if open_answer else "code", source, question)
     if "otter_answer_cell" in tags:
-        return Given(cell["id"], "written", source, question)
+        return Given(cell["id"], "written", source, question, lead)
     return None
 
 
@@ -299,7 +303,8 @@ class _Matching:
         taken = {each.id for each in match if each is not None}
         for each in (each for each in self.given if each.id not in taken):
             for index, cell in enumerate(self.cells):
-                if match[index] is None and _alike(cell, each):
+                lead = self.cells[index - 1].source if index else ""
+                if match[index] is None and _alike(cell, each, lead):
                     match[index] = each
                     break
         return match
@@ -436,8 +441,11 @@ class _Matching:
         return book
 
 
-def _alike(cell: _Cell, given: Given) -> bool:
-    """Whether a cell without a known id has the content of one that was handed out."""
+def _alike(cell: _Cell, given: Given, lead: str) -> bool:
+    """Whether a cell without a known id has the content of one that was handed out; `lead` is
+    the text before it."""
+    if given.kind == "written":
+        return lead.strip() == given.lead
     if given.kind == "check":
         return given.question in cell.checks or (
             cell.kind != "code" and given.source.strip() in cell.source
