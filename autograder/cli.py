@@ -138,8 +138,12 @@ def release(hw: str, out: Path, force: bool) -> None:
 
 
 @main.command()
-@click.argument("hw", type=_HW)
-@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.argument("words", metavar="[HW] PATH", nargs=-1, required=True)
+@click.option(
+    "--autograder",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="In place of HW: the autograder archive of any assignment made by otter assign.",
+)
 @click.option(
     "--out",
     required=True,
@@ -155,13 +159,24 @@ def release(hw: str, out: Path, force: bool) -> None:
     help="Where submissions run; none is for your own only.",
 )
 @click.option("--fresh", is_flag=True, help="Grade again what is known already.")
-def grade(hw: str, path: Path, out: Path, jobs: int, sandbox: str, fresh: bool) -> None:
+def grade(
+    words: tuple[str, ...],
+    autograder: Path | None,
+    out: Path,
+    jobs: int,
+    sandbox: str,
+    fresh: bool,
+) -> None:
     """Grade a notebook, an export zip, or a folder of either."""
     from autograder import grade as grader
 
+    if (hw is None) == (autograder is None):
+        raise click.UsageError(
+            "Say either which homework (hlm grade hw1 PATH) or --autograder ZIP."
+        )
     with _progress_bar("Grading") as progress:
         verdicts = grader.grade(
-            hw, path, out, jobs=jobs, sandbox=sandbox, fresh=fresh, progress=progress
+            source, path, out, jobs=jobs, sandbox=sandbox, fresh=fresh, progress=progress
         )
     odd = [verdict for verdict in verdicts if verdict.status in {"partial", "unreadable"}]
     click.echo(f"{len(verdicts)} graded, {len(odd)} of them partly or not at all.")
@@ -181,6 +196,16 @@ def demo(jobs: int) -> None:
     _print_table(verdicts)
     click.echo(f"Sandbox: {verdicts[0].sandbox}")
     click.echo(f"Feedback pages: {graded / 'feedback'}")
+
+
+def _what_to_grade(words: tuple[str, ...], autograder: Path | None) -> tuple[str | Path, Path]:
+    """The assignment (a homework's id, or an archive) and the path of what was handed in."""
+    if len(words) != (2 if autograder is None else 1):
+        usage = "hlm grade HW PATH --out DIR, or hlm grade --autograder ZIP PATH --out DIR"
+        raise click.UsageError(f"Say what to grade and where it is: {usage}.")
+    source = autograder or _HW.convert(words[0], None, None)
+    exists = click.Path(exists=True, path_type=Path)
+    return source, exists.convert(words[-1], None, None)
 
 
 # ------------------------------------------------------------------------------------- output

@@ -61,6 +61,11 @@ class Homework:
         """1 for hw1."""
         return int(self.id.removeprefix("hw"))
 
+    @property
+    def heading(self) -> str:
+        """How it is called where its title stands beside: nothing where it is not the course's."""
+        return f"Homework {self.number}" if self.module else ""
+
 
 @dataclass(frozen=True)
 class Course:

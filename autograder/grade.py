@@ -37,6 +37,7 @@ class Run:
     """One grading of a class: what is graded, how, and where the results go."""
 
     homework: course.Homework
+    source: str | Path  # homework id, or the archive of a foreign assignment
     out: Path
     sandbox: str
     strength: str
@@ -45,7 +46,7 @@ class Run:
 
 
 def grade(
-    hw: str,
+    hw: str | Path,
     path: Path,
     out: Path,
     *,
@@ -60,7 +61,7 @@ def grade(
     Parameters
     ----------
     hw
-        Homework id.
+        Homework id, or the path of an autograder archive that `otter assign` made.
     path
         A notebook, an otter export zip, or a folder of either.
     out
@@ -88,7 +89,8 @@ def grade(
     """
     started = time.monotonic()
     run = Run(
-        homework=course.homework(hw),
+        homework=course.homework(hw) if isinstance(hw, str) else assignment.load(hw).homework,
+        source=hw,
         out=out,
         sandbox=sandbox,
         strength=check_sandbox(sandbox),
@@ -127,7 +129,7 @@ def _key(run: Run, submission: Submission) -> str:
     """Hash of everything that the verdict on a submission depends on."""
     parts = {
         "submission": asdict(submission),
-        "judge": assignment.digest(run.homework.id),
+        "judge": assignment.digest(run.source),
         "versions": assignment.versions(),
         "strength": run.strength,
         "limits": asdict(run.limits),
@@ -197,7 +199,7 @@ def _pool(jobs: int) -> Executor:
 
 
 def _grade_one(run: Run, submission: Submission) -> Verdict:
-    return judge.grade_submission(run.homework.id, submission, run.sandbox, run.limits)
+    return judge.grade_submission(run.source, submission, run.sandbox, run.limits)
 
 
 # ---------------------------------------------------------------------------- what is written

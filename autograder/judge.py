@@ -18,8 +18,8 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -27,12 +27,10 @@ from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
-from otter.test_files import ExceptionTestFile
 
-from autograder import build, course, expect
+from autograder import course, expect
 from autograder.assignment import ANSWER_PROMPT, Assignment, load, versions
-from autograder.markers import task_of
-from autograder.remote import Kernel, KernelLost, TimeOver
+from autograder.remote import Kernel, KernelLost, RemoteError, TimeOver
 from autograder.sandbox import Workspace, end_user, kernel_spec
 from autograder.sandbox import check as check_sandbox
 from autograder.submissions import Submission
@@ -45,14 +43,14 @@ _CHECK_CELL = re.compile(r"^\s*grader\.check\(\s*[\"'](\w+)[\"']\s*\)", re.MULTI
 
 
 def grade_submission(
-    hw: str, submission: Submission, sandbox: str, limits: course.Limits | None = None
+    hw: str | Path, submission: Submission, sandbox: str, limits: course.Limits | None = None
 ) -> Verdict:
     """Grade one submission.
 
     Parameters
     ----------
     hw
-        Homework id, such as ``"hw1"``.
+        Homework id, such as ``"hw1"``, or the path of an archive that `otter assign` made.
     submission
         What `submissions.find` made of a file.
     sandbox
@@ -83,7 +81,7 @@ def grade_submission(
 
 @contextmanager
 def open_session(
-    hw: str, submission: Submission, sandbox: str, limits: course.Limits | None = None
+    hw: str | Path, submission: Submission, sandbox: str, limits: course.Limits | None = None
 ) -> Iterator[Session]:
     """A session that stays open, to run single tasks again (`verify` plants slips this way)."""
     with Session(load(hw), submission, sandbox, limits) as session:
@@ -128,11 +126,15 @@ class Session:
         self.limits = limits or course.load().limits
         self.sandbox = sandbox
         self.notebook = _read_notebook(submission)
+        if reason := assignment.refusal(self.notebook):
+            raise Unreadable(reason)
         self.cases: dict[str, list[CaseResult]] = {}
         self.repairs: list[str] = []
         self.alerts: list[str] = [f"brought {name!r}, not used" for name in submission.extra[:20]]
         self.partial = False
-        self._skipped: set[int] = set()
+        self._skipped = {
+            i for i, cell in enumerate(self.notebook.cells) if assignment.ignores(cell)
+        }
         self._hung: set[str] = set()
         self._recognised: set[str] = set()
         self._kernels = 0
@@ -142,8 +144,8 @@ class Session:
     def __enter__(self) -> Session:
         self._folder = Path(tempfile.mkdtemp(prefix="hlm-"))
         self._space = _lay_out(self._folder, self.assignment, self.submission)
-        if self.submission.module is None:
-            module = self.assignment.homework.module
+        module = self.assignment.homework.module
+        if module and self.submission.module is None:
             self.repairs.append(f"hlmtools/{module}.py was not handed in; its tasks count as empty")
         self._start_kernel()
         return self
@@ -167,6 +169,7 @@ class Session:
             if cell.cell_type == "code" and cell.source.strip():
                 self._run_cell(index)
             for question in checks.get(index, ()):
+                self._seed()
                 self._run_question(question, index)
         for question in self.assignment.tests:
             if question not in self.cases:
@@ -174,7 +177,8 @@ class Session:
 
     def run_task(self, task: str) -> list[CaseResult]:
         """Run the tests of a task again, on the kernel as it is now."""
-        questions = [name for name in self.assignment.tests if task_of(name) == task]
+        tests, task_of = self.assignment.tests, self.assignment.task
+        questions = [name for name in tests if task_of(name) == task]
         for question in questions:
             self._run_question(question, len(self.notebook.cells) - 1)
         return [case for question in questions for case in self.cases[question]]
@@ -191,12 +195,20 @@ class Session:
             self._cut(index, f"the notebook ran longer than {self.limits.notebook_seconds:g} s")
             return
         try:
+            if not self.notebook.cells[index].source.startswith("%%"):
+                self._seed()
             self._kernel.run_cell(index)
         except TimeOver as problem:
             self._cut(index, str(problem))
         except KernelLost as problem:
             self._cut(index, str(problem))
             self._replace_kernel(index)
+
+    def _seed(self) -> None:
+        """Set the seeds as the assignment wants them at the beginning of every cell."""
+        if self.assignment.seeding and not self._over:
+            with suppress(RemoteError):
+                self._kernel.run_code(self.assignment.seeding)
 
     def _cut(self, index: int, reason: str) -> None:
         """Note that a cell was ended, where the student and the TA will see it."""
@@ -242,16 +254,19 @@ class Session:
     # ----------------------------------------------------------------------------- the tests
 
     def _run_question(self, question: str, index: int) -> None:
-        source = self.assignment.tests[question]
-        test_file = JudgeTestFile.from_string(source, path=f"{question}.py")
-        self.cases[question] = [
-            self._run_case(test_file, case, index) for case in test_file.test_cases
-        ]
+        test_file = self.assignment.test_file(question)
+        cases = [self._run_case(test_file, case, index) for case in test_file.test_cases]
+        if test_file.all_or_nothing and not all(case.passed for case in cases):
+            cases = [replace(case, withheld=True) for case in cases]
+        self.cases[question] = cases
+        for reason in dict.fromkeys(case.beside for case in cases if case.beside):
+            note = "tested beside the student's code, where a verdict is not tamper-proof"
+            self.alerts.append(f"{test_file.name}: {note}: {reason}")
 
     def _run_case(self, test_file: JudgeTestFile, case: Any, index: int) -> CaseResult:
         started = time.monotonic()
         environment = GuardedEnvironment(self._kernel, self.assignment.functions, self._hung)
-        one = JudgeTestFile(test_file.name, test_file.path, [case])
+        one = type(test_file)(test_file.name, test_file.path, [case])
         one.missing = environment.missing
         with (
             expect.judging(self.assignment.homework, self._recognised) as notes,
@@ -262,9 +277,9 @@ class Session:
         if one.slip and "name" in one.slip:
             self._recognised.add(one.slip["name"])
         return CaseResult(
-            task=task_of(test_file.name),
+            task=self.assignment.task(test_file.name),
             question=test_file.name,
-            name=label(case.body.test_func.__name__),
+            name=label(case),
             points=float(case.points),
             passed=one.test_case_results[0].passed,
             hidden=bool(case.hidden),
@@ -273,6 +288,7 @@ class Session:
             see=one.slip.get("see") if one.slip else None,
             seconds=round(time.monotonic() - started, 3),
             followed=notes.followed,
+            beside=getattr(case.body, "beside", None),
         )
 
     def _after_case(self, one: JudgeTestFile, environment: GuardedEnvironment, index: int) -> None:
@@ -306,6 +322,7 @@ class Session:
             repairs=tuple(self.repairs),
             alerts=tuple(self.alerts),
             executed=json.loads(nbformat.writes(self.notebook)),
+            total=_total(self.assignment, cases),
         )
 
 
@@ -330,6 +347,7 @@ def _check_cells(notebook: NotebookNode, questions: list[str]) -> dict[int, list
     places: dict[str, int] = {}
     for index, cell in enumerate(notebook.cells):
         if cell.cell_type == "code":
+            places.update(dict.fromkeys(_marked_checks(cell), index))
             places.update(dict.fromkeys(_CHECK_CELL.findall(cell.source), index))
     checks: dict[int, list[str]] = {}
     for question in questions:
@@ -338,13 +356,20 @@ def _check_cells(notebook: NotebookNode, questions: list[str]) -> dict[int, list
     return checks
 
 
+def _marked_checks(cell: NotebookNode) -> list[str]:
+    """Questions that `otter assign` noted in the metadata of their last cell."""
+    ours = cell.metadata.get("otter")
+    names = ours.get("tests") if isinstance(ours, dict) else None
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+
+
 def _written_answers(assignment: Assignment, notebook: NotebookNode) -> tuple[WrittenAnswer, ...]:
     """Texts of the written questions, found by the ids of their cells."""
     texts = {cell.get("id"): cell.source for cell in notebook.cells if cell.cell_type == "markdown"}
     return tuple(
         WrittenAnswer(
             question=each.name,
-            task=task_of(each.name),
+            task=assignment.task(each.name),
             points=each.points,
             text=texts.get(each.cell_id, "").removeprefix(ANSWER_PROMPT)[:MAX_WRITTEN],
         )
@@ -353,14 +378,9 @@ def _written_answers(assignment: Assignment, notebook: NotebookNode) -> tuple[Wr
 
 
 def _lay_out(folder: Path, assignment: Assignment, submission: Submission) -> Workspace:
-    """The notebook's folder as the student had it: ours, but for the student's own module."""
-    homework, files = assignment.homework, folder / "w"
-    build.lay_out_package(homework.id, files / "hlmtools")
-    (files / "data").mkdir()
-    for name in ("registry.toml", *(f"{each}.csv" for each in homework.data)):
-        shutil.copyfile(course.ROOT / "data" / name, files / "data" / name)
-    if submission.module is not None:
-        (files / "hlmtools" / f"{homework.module}.py").write_bytes(submission.module)
+    files = folder / "w"
+    files.mkdir()
+    assignment.lay_out(submission, files)
     return Workspace(files, folder / "s")
 
 
@@ -368,16 +388,16 @@ def _unreadable(assignment: Assignment, submission: Submission, problem: str) ->
     """Nothing could run: every case failed, and the reason stands in the alerts."""
     cases = [
         CaseResult(
-            task=task_of(name),
+            task=assignment.task(name),
             question=name,
-            name=label(case.body.test_func.__name__),
+            name=label(case),
             points=float(case.points),
             passed=False,
             hidden=bool(case.hidden),
             message="Nothing could be run.",
         )
-        for name, source in assignment.tests.items()
-        for case in ExceptionTestFile.from_string(source).test_cases
+        for name in assignment.tests
+        for case in assignment.test_file(name).test_cases
     ]
     return Verdict(
         submission=submission.id,
@@ -388,4 +408,9 @@ def _unreadable(assignment: Assignment, submission: Submission, problem: str) ->
         status="unreadable",
         cases=tuple(cases),
         alerts=(problem,),
+        total=_total(assignment, cases),
     )
+
+
+def _total(assignment: Assignment, cases: Sequence[CaseResult]) -> tuple[float, float] | None:
+    return assignment.total(sum(each.earned for each in cases), sum(each.points for each in cases))

@@ -88,7 +88,7 @@ def kernel_spec(kind: str, space: Workspace, module: str, limits: Limits) -> Ker
     options = {
         "connection_file": str(space.sockets / "kernel.json"),
         "folder": _WORK if kind == "bwrap" else str(space.files),
-        "module": f"hlmtools.{module}",
+        "module": f"hlmtools.{module}" if module else "",
         "uid": uid,
         "limits": _worker_limits(kind, limits),
     }
@@ -196,7 +196,7 @@ def _system_mounts(size: str) -> list[str]:
             mounts += ["--ro-bind", link, link]
     for package in _staff_packages():
         mounts += ["--tmpfs", package]
-    for name in ("worker.py", "wire.py"):
+    for name in ("worker.py", "wire.py", "beside.py"):
         mounts += [
             *_open_parents(f"{_JUDGE_FILES}/{name}"),
             "--ro-bind",

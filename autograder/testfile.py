@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from otter.test_files import ExceptionTestFile
+from otter.test_files import ExceptionTestFile, TestCase
 
 from autograder import expect
 from autograder.remote import Environment, Kernel, KernelLost, RemoteError, TimeOver, is_remote
@@ -30,6 +32,25 @@ class GuardedEnvironment(Environment):
         if value is None or value is Ellipsis:
             self.missing.append(name)
         return value
+
+    def test_beside(self, source: str, function: str) -> None:
+        """Have a test run beside the student's code; raises where it did not pass there."""
+        seconds = max(self._kernel.limits.ask_seconds - 1, 1)
+        answer = self._kernel.ask("beside", source, function, seconds)
+        passed, text = answer if isinstance(answer, list) and len(answer) == 2 else (False, "")
+        if passed is None:
+            raise TimeOver(str(text)[:100])
+        if passed is not True:
+            raise AssertionError(str(text)[:300])
+
+    @contextmanager
+    def printing(self) -> Iterator[None]:
+        """What the student's functions print while they are asked is printed here."""
+        self._kernel.heard = lambda text: sys.stdout.write(text)
+        try:
+            yield
+        finally:
+            self._kernel.heard = None
 
 
 class JudgeTestFile(ExceptionTestFile):
@@ -74,5 +95,7 @@ def _remote_message(error: Exception, hidden: bool) -> str:
     return f"Your code raised {type(error).__name__}{text}"
 
 
-def label(name: str) -> str:
-    return name.replace("_", " ")
+def label(case: TestCase) -> str:
+    """What a case is called: its function's name as words, where it has a function."""
+    function = getattr(case.body, "test_func", None)
+    return function.__name__.replace("_", " ") if function else case.name
