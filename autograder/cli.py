@@ -170,10 +170,7 @@ def grade(
     """Grade a notebook, an export zip, or a folder of either."""
     from autograder import grade as grader
 
-    if (hw is None) == (autograder is None):
-        raise click.UsageError(
-            "Say either which homework (hlm grade hw1 PATH) or --autograder ZIP."
-        )
+    source, path = _what_to_grade(words, autograder)
     with _progress_bar("Grading") as progress:
         verdicts = grader.grade(
             source, path, out, jobs=jobs, sandbox=sandbox, fresh=fresh, progress=progress

@@ -276,12 +276,13 @@ class Session:
         self._after_case(one, environment, index)
         if one.slip and "name" in one.slip:
             self._recognised.add(one.slip["name"])
+        passed = bool(one.test_case_results[0].passed)
         return CaseResult(
             task=self.assignment.task(test_file.name),
             question=test_file.name,
             name=label(case),
             points=float(case.points),
-            passed=one.test_case_results[0].passed,
+            passed=passed,
             hidden=bool(case.hidden),
             message=one.message or case.success_message or "",
             slip=one.slip.get("name") if one.slip else None,
@@ -289,6 +290,8 @@ class Session:
             seconds=round(time.monotonic() - started, 3),
             followed=notes.followed,
             beside=getattr(case.body, "beside", None),
+            got="" if passed else notes.got,
+            near=not passed and notes.near,
         )
 
     def _after_case(self, one: JudgeTestFile, environment: GuardedEnvironment, index: int) -> None:
