@@ -74,6 +74,11 @@ class Assignment:
             (files / "hlmtools" / f"{self.homework.module}.py").write_bytes(submission.module)
 
     @property
+    def hidden_last(self) -> bool:
+        """Whether hidden tests run after the last cell, so that no cell can show their inputs."""
+        return True
+
+    @property
     def seeding(self) -> str:
         """Code that runs before every cell."""
         return ""

@@ -26,6 +26,7 @@ class Limits:
     cell_seconds: float
     ask_seconds: float
     test_seconds: float
+    tests_seconds: float
     notebook_seconds: float
     memory_mb: int
     processes: int

@@ -174,7 +174,11 @@ def agrees(
 
 
 def raises(error: type[Exception], function: Any, *args: Any, name: str, **kwargs: Any) -> None:
-    """Check that a function refuses bad input with the right kind of error."""
+    """Check that a function refuses bad input with the right kind of error.
+
+    The judge counts the refusal where the function gave back a value to some other call of a
+    hidden case; what refuses whatever it is given has not looked at it (`judge.Session`).
+    """
     try:
         function(*args, **kwargs)
     except NotImplementedError:

@@ -89,6 +89,11 @@ class Foreign(Assignment):
                     file.write(data)
 
     @property
+    def hidden_last(self) -> bool:
+        """Otter tests at the check cell: what a later cell changes must not change a score."""
+        return False
+
+    @property
     def seeding(self) -> str:
         """Otter's seeding between cells."""
         return self.seed
@@ -236,6 +241,10 @@ def _seeding(settings: dict[str, Any]) -> str:
 class ForeignTestFile(JudgeTestFile):
     """Test cases of a foreign assignment; of a hidden one, only its own message is shown."""
 
+    def parameters(self) -> list[str]:
+        """Nothing is fetched ahead: the tests run where they would be fetched."""
+        return []
+
     def _explain(self, error: Exception, hidden: bool) -> str:
         says, case = super()._explain(error, hidden), self.test_cases[0]
         if isinstance(error, (TimeOver, KernelLost)):
@@ -274,7 +283,7 @@ def _test_file(question: str, source: str) -> ForeignTestFile:
     except Exception as error:
         problem = f"{type(error).__name__}: {error}"
         raise CourseError(f"tests/{question}.py cannot be read ({problem}). Mend it.") from None
-    return ForeignTestFile(held.name, held.path, cases, all_or_nothing=held.all_or_nothing)
+    return ForeignTestFile(question, held.path, cases, all_or_nothing=held.all_or_nothing)
 
 
 @lru_cache

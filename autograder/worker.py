@@ -182,7 +182,7 @@ def _answering_kernel(module: str) -> type:
     from ipykernel.ipkernel import IPythonKernel
 
     if module:
-        wire.RESULT_MAKERS.update(_result_classes())
+        wire.RESULT_MAKERS.update(_record_classes())
 
     class AnsweringKernel(IPythonKernel):
         def __init__(self, **kwargs: Any) -> None:
@@ -199,12 +199,12 @@ def _answering_kernel(module: str) -> type:
     return AnsweringKernel
 
 
-def _result_classes() -> dict[str, type]:
+def _record_classes() -> dict[str, type]:
     """Classes of the given package whose values the judge may send."""
-    from hlmtools import results
+    from hlmtools import records
 
-    kinds = {name: kind for name, kind in vars(results).items() if isinstance(kind, type)}
-    return {name: kind for name, kind in kinds.items() if kind.__module__ == results.__name__}
+    kinds = {name: kind for name, kind in vars(records).items() if isinstance(kind, type)}
+    return {name: kind for name, kind in kinds.items() if kind.__module__ == records.__name__}
 
 
 def _lone_module(name: str) -> Any:
