@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,12 +66,15 @@ def assign(folder: Path, settings: dict[str, Any], before: str, *questions: Ques
 
 
 def answered(made: Made, **answers: str) -> bytes:
-    """The students' notebook with the cells of some questions replaced; the others stay empty."""
+    """The students' notebook with the answers to some questions; the others stay empty."""
     notebook = nbformat.read(made.student, as_version=4)
+    answer = NotebookNode()
     for cell in notebook.cells:
-        (name,) = cell.metadata.get("otter", {}).get("tests", [None])
-        if name in answers:
-            cell.source = answers[name]
+        check = re.match(r'grader\.check\("(\w+)"\)', cell.source)
+        if check and check[1] in answers:
+            answer.source = answers[check[1]]
+        if cell.cell_type == "code":
+            answer = cell
     return nbformat.writes(notebook).encode()
 
 
