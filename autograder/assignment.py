@@ -111,6 +111,11 @@ def load(source: str | Path) -> Assignment:
     return _load(source, build.staged(source))
 
 
+def homework(source: str | Path) -> course.Homework:
+    """The entry of an assignment: from course.toml, or made from the archive."""
+    return load(source).homework if isinstance(source, Path) else course.homework(source)
+
+
 def digest(source: str | Path) -> str:
     """Hash of all that the judge brings to a verdict: tests, references, given and own code."""
     if isinstance(source, Path):

@@ -20,7 +20,6 @@ import threading
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from types import CodeType, FrameType
@@ -31,7 +30,7 @@ from otter.test_files import ExceptionTestFile, OKTestFile, TestCase
 
 from autograder import kinds
 from autograder.assignment import Assignment
-from autograder.course import CourseError, Homework
+from autograder.course import CourseError, elsewhere
 from autograder.remote import KernelLost, RemoteError, TimeOver
 from autograder.submissions import Submission
 from autograder.testfile import GuardedEnvironment, JudgeTestFile
@@ -42,7 +41,6 @@ MAX_ARCHIVE = 256 * 2**20
 JUDGE_BYTES = 2**30
 """Memory that one test may take in the judge beyond what it has."""
 
-_NEVER = datetime.max.replace(tzinfo=UTC)
 _IGNORED_TAG = "otter_ignore"
 _SEEDS = "__import__('numpy').random.seed({0}); __import__('random').seed({0})"
 
@@ -150,7 +148,7 @@ def _load(path: Path, _: tuple[int, int] | None) -> Foreign:
     name = settings.get("assignment_name")
     title = name or path.stem.split("-autograder")[0]
     found = Foreign(
-        homework=Homework(_identifier(title), title, "", "", _NEVER, _NEVER, _NEVER),
+        homework=elsewhere(_identifier(title), title),
         tests=tests,
         written=(),
         functions=frozenset(),
