@@ -171,7 +171,11 @@ def _encode_items(tag: str) -> Callable:
 
 
 def _encode_set(value: set | frozenset, keep: Any, depth: int) -> list:
-    return _encode_items(type(value).__name__)(sorted(value, key=repr), None, depth)
+    """As plain data where all items are; as a whole it stays behind otherwise."""
+    try:
+        return _encode_items(type(value).__name__)(sorted(value, key=repr), None, depth)
+    except WireError:
+        return _encode_object(value, keep, depth)
 
 
 def _encode_dict(value: dict, keep: Any, depth: int) -> list:

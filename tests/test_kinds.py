@@ -26,7 +26,7 @@ def why(code: str) -> str | None:
         "def t(df): assert list(df.columns) == ['a'] and df.loc[0, 'a'] == df.a.mean()",
         "def t(f):\n    for n in range(3):\n        assert f(n) == n ** 2",
         "def t(f):\n    xs = [3, 1]\n    assert sorted(f(xs)) == [k for k in sorted(xs)]",
-        "def t(f):\n    try:\n        f(-1)\n        assert 0\n    except ValueError:\n        pass",
+        "def t(f):\n    try:\n        f(-1)\n        0 + 1\n    except ValueError:\n        pass",
         "def t(f):\n    got = {}\n    got['a'] = f(1)\n    assert got == {'a': 2}",
         "def t(f, g): assert f(g, 2) == 4",
         "def t(fit): assert round(fit.params['x'], 2) == 0.5 and fit.predict(3) > 0",
