@@ -6,7 +6,6 @@ elsewhere. The judge grades both through what stands here.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import inspect
 import platform
@@ -114,31 +113,6 @@ def load(source: str | Path) -> Assignment:
 def homework(source: str | Path) -> course.Homework:
     """The entry of an assignment: from course.toml, or made from the archive."""
     return load(source).homework if isinstance(source, Path) else course.homework(source)
-
-
-def digest(source: str | Path) -> str:
-    """Hash of all that the judge brings to a verdict: tests, references, given and own code."""
-    if isinstance(source, Path):
-        own = course.ROOT / "autograder"
-        return _digest([source, *sorted(own.glob("*.py"))])
-    homework = course.homework(source)
-    folders = [
-        (course.ROOT / "autograder", "*.py"),
-        (course.ROOT / "autograder" / "references", "*"),
-        (course.ROOT / "hlmtools", "*.py"),
-        (course.ROOT / "data", "*.csv"),
-        (course.ROOT / "solutions" / "hlmtools", "*.py"),
-        (course.ROOT / "solutions" / homework.folder, "*.py"),
-    ]
-    return _digest([path for folder, pattern in folders for path in sorted(folder.glob(pattern))])
-
-
-def _digest(paths: list[Path]) -> str:
-    found = hashlib.sha256()
-    for path in paths:
-        if path.is_file():
-            found.update(path.name.encode() + b"\0" + path.read_bytes())
-    return found.hexdigest()
 
 
 @lru_cache

@@ -70,6 +70,8 @@ class Submission:
     """names of other files: listed, not used"""
     problem: str | None = None
     """why it cannot be graded, in one sentence"""
+    repairs: tuple[str, ...] = ()
+    """what was mended or doubtful when it was read, one sentence each"""
     files: tuple[tuple[str, bytes], ...] = ()
     """other files by relative name, where the assignment lets students bring them"""
     email: str = ""
