@@ -120,6 +120,7 @@ def grade(
     ordered = [verdicts[name] for name in sorted(verdicts)]
     for line in gradebook.enter(out, run.homework, found, ordered, accept):
         say(line)
+    feedback.write(out, run.homework, ordered)
     _write_summary(run, ordered, time.monotonic() - started)
     _write_modules(run, found)
     _write_report(out)
@@ -218,10 +219,9 @@ def _grade_one(run: Run, submission: Submission) -> Verdict:
 
 
 def _write(run: Run, verdict: Verdict) -> None:
-    """Results, executed notebook and feedback page of one submission, where they changed."""
+    """Results and executed notebook of one submission; its page waits for the gradebook."""
     name = verdict.submission
     _write_json(run.out / "executed" / f"{name}.ipynb", verdict.executed)
-    write_text(run.out / "feedback" / f"{name}.html", feedback.page(verdict, run.homework))
     _write_json(run.out / "results" / f"{name}.json", verdict.to_stored())
 
 
