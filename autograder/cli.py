@@ -163,6 +163,11 @@ def release(hw: str, out: Path, force: bool) -> None:
     help="Where submissions run; none is for your own only.",
 )
 @click.option("--cold", is_flag=True, help="Start each kernel anew, not from a warm process.")
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Grade on the workers of a dask scheduler, tcp://HOST:8786, in place of this machine.",
+)
 @click.option("--fresh", is_flag=True, help="Grade again what is known already.")
 @_table("--roster", "Students: student_id, name, email, ids of platforms; or a platform's own.")
 @_table("--times", "Times of handing in: student_id, submitted.")
@@ -182,6 +187,7 @@ def grade(
     jobs: int,
     sandbox: str,
     cold: bool,
+    scheduler: str | None,
     fresh: bool,
     roster: Path | None,
     times: Path | None,
@@ -221,11 +227,13 @@ def grade(
             out,
             jobs=jobs,
             sandbox=sandbox,
+            scheduler=scheduler,
             fresh=fresh,
             progress=progress,
             taken=taken,
             accept=partial(_agree, accept=accept),
             say=notes.append,
+            begin=lambda line: click.echo(line, err=True),
         )
     odd = [verdict for verdict in verdicts if verdict.status in {"partial", "unreadable"}]
     click.echo(f"{len(verdicts)} graded, {len(odd)} of them partly or not at all.")
@@ -286,6 +294,42 @@ def written(hw: str, out: Path) -> None:
     for path in found.pages:
         click.echo(f"Page: {path}")
     click.echo(f"Fill in points and remarks: {found.table}")
+
+
+@main.command()
+@click.argument("out", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--to",
+    required=True,
+    type=click.Choice(["canvas", "moodle", "gradescope", "csv"]),
+    help="Who reads the file.",
+)
+@_table("--roster", "Canvas: its exported gradebook; Moodle: its grading worksheet.")
+@click.option("--changed-only", is_flag=True, help="Only who was changed by the last regrade.")
+@click.option("--column", default="", help="Canvas: the assignment, where its title does not tell.")
+@click.option("--leave-out", multiple=True, metavar="SUBMISSION", help="Leave one out; repeatable.")
+def export(
+    out: Path,
+    to: str,
+    roster: Path | None,
+    changed_only: bool,
+    column: str,
+    leave_out: tuple[str, ...],
+) -> None:
+    """Write grades as a file that a learning platform imports.
+
+    Scores of written answers, dates and extensions count as they are now.
+    A student whom the platform's list does not have, or an assignment that it does not know, is
+    named and nothing is written.
+    """
+    from autograder import export as exporter
+
+    done = exporter.export(
+        out, to, roster, changed_only=changed_only, column=column, leave_out=leave_out
+    )
+    for note in done.notes:
+        click.echo(_shown(note, 400), err=True)
+    click.echo(f"{done.students} students: {done.path}")
 
 
 @main.command()

@@ -69,6 +69,8 @@ class Submission:
     """names of other files: listed, not used"""
     problem: str | None = None
     """why it cannot be graded, in one sentence"""
+    repairs: tuple[str, ...] = ()
+    """what was mended or doubtful when it was read, one sentence each"""
     email: str = ""
     group: str = ""
     """a team's name, where the platform or the roster knows one"""

@@ -54,12 +54,13 @@ def box(tmp_path: Path) -> Path:
 
 
 def test_grade_passes_everything_on(calls: list[Any], box: Path, tmp_path: Path) -> None:
-    options = ["--jobs", "3", "--sandbox", "none", "--fresh"]
+    options = ["--jobs", "3", "--sandbox", "none", "--fresh", "--scheduler", "tcp://a:1"]
     ran = hlm("grade", "hw1", box, "--out", tmp_path / "out", *options)
     assert ran.exit_code == 0
     ((name, positional, named),) = calls
     assert (name, positional) == ("grade", ("hw1", box, tmp_path / "out"))
     assert (named["jobs"], named["sandbox"], named["fresh"]) == (3, "none", True)
+    assert named["scheduler"] == "tcp://a:1"
     assert [each.id for each in named["taken"].submissions] == ["ann"]
     assert "1 submission; the time of handing in is known for 0." in ran.stderr
     assert "[1/1] ann-1a2b3c4d: 0.5 of 2.5, it ran longer than 60 s" in ran.stderr
