@@ -7,17 +7,19 @@ for students.
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from autograder import attention, course, figures, items, pages, written
+from autograder import attention, course, figures, items, pages, similarity, written
 from autograder.attention import Reason
 from autograder.course import CourseError, Homework
 from autograder.items import Interval, Model
 from autograder.late import Standing
 from autograder.rendering import notebook
+from autograder.similarity import Part
 from autograder.verdict import Verdict, stored
 from autograder.writing import write_text
 
@@ -69,8 +71,9 @@ def write(out: Path, homework: Homework | None = None) -> Path:
     if not verdicts:
         raise CourseError(f"{out} holds no results. Run hlm grade with --out {out}.")
     homework = homework or course.homework(verdicts[0].homework)
+    parts = similarity.read(out, homework, [verdict.submission for verdict in verdicts])
     model = items.fit(verdicts)
-    students = _students(out, verdicts, model)
+    students = _students(out, verdicts, model, parts)
     tasks = items.summarise(verdicts) if items.readable(verdicts) else []
     possible = max((verdict.max_score for verdict in verdicts), default=0.0)
     text = pages.render(
@@ -88,7 +91,7 @@ def write(out: Path, homework: Homework | None = None) -> Path:
         possible=possible,
         key_figures=_key_figures(out, students, possible),
         pictures=_pictures(verdicts, model, possible),
-        similar=None,
+        similar=similarity.write(out, homework, verdicts, parts),
         strengths=sorted({verdict.sandbox for verdict in verdicts}),
     )
     path = out / PAGE
@@ -96,15 +99,20 @@ def write(out: Path, homework: Homework | None = None) -> Path:
     return path
 
 
-def _students(out: Path, verdicts: Sequence[Verdict], model: Model) -> list[Student]:
+def _students(
+    out: Path, verdicts: Sequence[Verdict], model: Model, parts: Sequence[Part]
+) -> list[Student]:
     places = _standings(out)
+    own: dict[str, list[Part]] = defaultdict(list)
+    for part in parts:
+        own[part.submission].append(part)
     return [
         Student(
             verdict=verdict,
             name=verdict.name or verdict.submission,
             standing=places.get(verdict.submission),
             ability=model.ability.get(verdict.submission),
-            reasons=tuple(attention.reasons(verdict)),
+            reasons=tuple(attention.reasons(verdict, similarity.own_code(own[verdict.submission]))),
         )
         for verdict in verdicts
     ]
