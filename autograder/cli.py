@@ -254,10 +254,17 @@ def grade(
 @main.command()
 @click.argument("out", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
 def report(out: Path) -> None:
-    """Write DIR/report.html, the class at a glance, from stored results."""
+    """Write DIR/report.html, the class at a glance, from stored results.
+
+    Takes in the scores of written answers, and the dates as they are now: grades.csv and the
+    feedback pages are written anew too.  DIR/similarity.html shows work that is alike.
+    """
     from autograder import report as reporter
 
-    click.echo(f"Report: {reporter.write(out)}")
+    path, notes = reporter.renew(out)
+    for note in notes:
+        click.echo(_shown(note, 400))
+    click.echo(f"Report: {path}")
 
 
 def _agree(changes: Sequence[Change], accept: bool) -> bool:

@@ -133,7 +133,7 @@ def grade(
                 run = _Run(task, out, crew, grader or grade_one, fresh, begin)
                 for verdict in run.verdicts(found):
                     verdicts[verdict.submission] = verdict
-                    _write(task, out, verdict)
+                    _write(out, verdict)
                     if progress is not None:
                         progress(len(verdicts), len(found), verdict)
         except KeyboardInterrupt:
@@ -141,6 +141,7 @@ def grade(
         ordered = [verdicts[name] for name in sorted(verdicts)]
         for line in gradebook.enter(out, task.homework, found, ordered, accept):
             say(line)
+        feedback.write(out, task.homework, ordered)
         _write_summary(task, out, jobs, scheduler, ordered, time.monotonic() - started)
         _write_modules(out, found)
         _write_report(out)
@@ -301,11 +302,10 @@ def _description(hw: str | Path, sandbox: str) -> dict[str, Any]:
 # ---------------------------------------------------------------------------- what is written
 
 
-def _write(task: Task, out: Path, verdict: Verdict) -> None:
-    """Results, executed notebook and feedback page of one submission, where they changed."""
+def _write(out: Path, verdict: Verdict) -> None:
+    """Results and executed notebook of one submission; its page waits for the gradebook."""
     name = verdict.submission
     write_json(out / "executed" / f"{name}.ipynb", verdict.executed)
-    write_text(out / "feedback" / f"{name}.html", feedback.page(verdict, task.homework))
     write_json(out / "results" / f"{name}.json", verdict.to_stored())
 
 

@@ -46,6 +46,9 @@ MAX_DEPTH = 30
 MAX_ITEMS = 1_000_000
 """Bound on the entries of any one list or dict."""
 
+MAX_WORK = 2_000_000
+"""Bound on what decoding one message may cost: entries of msgpack, and `_WORK` for each tag."""
+
 _DTYPE_KINDS = "biufcMmUS"
 _ATOMS = (type(None), bool, float, str)
 _NUMPY_SCALARS = set(np.sctypeDict.values())
@@ -90,11 +93,13 @@ def unpack(data: bytes, receive: Callable[[Handle], Any] | None = None) -> Any:
     """
     if len(data) > MAX_BYTES:
         raise WireError(f"a message of {len(data):,} bytes came; at most {MAX_BYTES:,} may cross")
+    work = _Work()
     try:
         tree = msgpack.unpackb(
             data,
             raw=False,
             use_list=True,
+            list_hook=work.see,
             strict_map_key=True,
             max_map_len=0,
             max_ext_len=0,
@@ -252,6 +257,30 @@ _ENCODERS: dict[type, Callable] = {
 
 
 # ------------------------------------------------------------------------------------ decoding
+
+
+class _Work:
+    """Counts, while msgpack reads a message, what decoding it will cost, and refuses too much."""
+
+    def __init__(self) -> None:
+        self.left = MAX_WORK
+
+    def see(self, items: list) -> list:
+        """One list of the message, its own lists having been seen before."""
+        self.left -= len(items) + 1
+        if items and type(items[0]) is str:
+            self.left -= _WORK.get(items[0], 0)
+            if items[0] == "frame" and len(items) == 4:
+                self.left -= _WORK["series"] * len(items[3])
+        if self.left < 0:
+            raise WireError("the message has too many parts")
+        return items
+
+
+_WORK = dict.fromkeys(("array", "scalar", "objects"), 10) | dict.fromkeys(
+    ("index", "multi", "category", "text", "series", "frame"), 200
+)
+"""What some tags cost beyond their entries, in times of one entry (about a microsecond)."""
 
 
 def _decode(tree: Any, receive: Callable[[Handle], Any] | None, depth: int) -> Any:
