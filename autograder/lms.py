@@ -371,8 +371,13 @@ def moodle_file(table: Table, grades: Sequence[Grade]) -> File:
         _refuse_excess(table, row, grade)
         points = _points(grade, "")
         cells = {**row.cells, "Grade": points.replace(".", ",") if comma else points}
-        written.append([safe(cells.get(name, "")) for name in header])
+        written.append([_harmless(cells.get(name, "")) for name in header])
     return File(_csv([header], written, delimiter=table.delimiter), len(written), tuple(notes))
+
+
+def _harmless(cell: str) -> str:
+    """A cell as it was, but no formula; Moodle's lone dash stays."""
+    return cell if cell == "-" else safe(cell)
 
 
 def _moodle_row(rows: Iterable[Row], person: Person) -> list[Row]:

@@ -12,7 +12,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, Literal
@@ -27,6 +27,7 @@ _OUTPUTS = re.compile(rb"\"outputs\"\s*:\s*\Z")
 _MARKS = re.compile(rb'["\\\[\]{}]')
 _SCRIPT = re.compile(r"^(# %%|# In ?\[|#!/usr/bin/env python|\s*grader\.check\()", re.MULTILINE)
 _FENCE = re.compile(r"\A\s*```\w*\n(.*?)\n```\s*\Z", re.DOTALL)
+_FORMAT = {"nbformat": 4, "nbformat_minor": 5}
 _LISTED = 5
 
 
@@ -171,12 +172,17 @@ class _Cell:
     kind: str
     source: str
     id: str
-    metadata: dict[str, Any]
+    metadata: dict[str, Any] = field(default_factory=dict)
+    attachments: dict[str, Any] = field(default_factory=dict)
+    """pictures in a text"""
 
     @cached_property
     def checks(self) -> list[str]:
-        """Questions that it checks."""
-        return _CHECK.findall(self.source) if self.kind == "code" else []
+        """Questions that it checks, by its code or by what `otter assign` noted of it."""
+        ours = self.metadata.get("otter")
+        noted = ours.get("tests") if isinstance(ours, dict) else None
+        names = [name for name in noted if isinstance(name, str)] if isinstance(noted, list) else []
+        return [*names, *_CHECK.findall(self.source)] if self.kind == "code" else []
 
     @cached_property
     def names(self) -> set[str]:
@@ -184,8 +190,8 @@ class _Cell:
         return set(_GIVES.findall(self.source))
 
 
-def cells(data: bytes) -> tuple[list[_Cell], str, list[str]]:
-    """Cells of a notebook in whatever form, its language, and what was mended to read it.
+def cells(data: bytes) -> tuple[list[_Cell], dict[str, Any], list[str]]:
+    """Cells of a notebook in whatever form, its metadata, and what was mended to read it.
 
     Raises
     ------
@@ -199,7 +205,7 @@ def cells(data: bytes) -> tuple[list[_Cell], str, list[str]]:
     try:
         book: Any = json.loads(content)
     except (ValueError, RecursionError):
-        return _script_cells(content), "python", [*lines, "A script was read as a notebook."]
+        return _script_cells(content), {}, [*lines, "A script was read as a notebook."]
     if isinstance(book, dict) and isinstance(book.get("worksheets"), list):
         sheets = [each for each in book["worksheets"] if isinstance(each, dict)]
         found = [cell for each in sheets for cell in each.get("cells") or ()]
@@ -211,7 +217,8 @@ def cells(data: bytes) -> tuple[list[_Cell], str, list[str]]:
     read = [_cell(each) for each in found if isinstance(each, dict)]
     if len(read) < len(found):
         lines.append(f"{len(found) - len(read)} damaged cells were left out.")
-    return read, _language(book.get("metadata")), lines
+    metadata = book.get("metadata")
+    return read, metadata if isinstance(metadata, dict) else {}, lines
 
 
 def _cell(cell: Mapping[str, Any]) -> _Cell:
@@ -221,12 +228,13 @@ def _cell(cell: Mapping[str, Any]) -> _Cell:
     joined = "".join(part for part in parts if isinstance(part, str))
     if kind == "heading":
         kind, joined = "markdown", f"## {joined}"
-    metadata = cell.get("metadata")
+    metadata, attachments = cell.get("metadata"), cell.get("attachments")
     return _Cell(
         kind=kind if kind in ("code", "markdown") else "raw",
         source=joined.replace("\r\n", "\n"),
         id=cell["id"] if isinstance(cell.get("id"), str) else "",
         metadata=metadata if isinstance(metadata, dict) else {},
+        attachments=attachments if isinstance(attachments, dict) else {},
     )
 
 
@@ -237,12 +245,12 @@ def _script_cells(content: str) -> list[_Cell]:
     import jupytext
 
     book = jupytext.reads(content, fmt="py")
-    return [_Cell(cell.cell_type, cell.source, "", {}) for cell in book.cells]
+    return [_Cell(cell.cell_type, cell.source, "") for cell in book.cells]
 
 
-def _language(metadata: Any) -> str:
+def _language(metadata: Mapping[str, Any]) -> str:
     for name, key in (("language_info", "name"), ("kernelspec", "language")):
-        record = metadata.get(name) if isinstance(metadata, dict) else None
+        record = metadata.get(name)
         language = record.get(key) if isinstance(record, dict) else None
         if isinstance(language, str) and language:
             return language[:40]
@@ -273,14 +281,16 @@ def mend(
     Unreadable
         Where it is no notebook, or one of another homework or language without the module.
     """
-    found, language, lines = cells(data)
+    found, metadata, lines = cells(data)
     work = _Matching(found, given, questions, lines)
     if given:
-        work.refuse_others(data, language, has_module)
+        work.refuse_others(data, _language(metadata), has_module)
         work.retype()
         work.put_back()
         work.doubt()
-    return work.mended()
+    mended = work.mended()
+    mended.notebook.metadata = nbformat.from_dict(metadata)
+    return mended
 
 
 class _Matching:
@@ -340,7 +350,7 @@ class _Matching:
     def _replace(self, index: int, kind: str, source: str) -> None:
         cell = self.cells[index]
         self.lines.append(f"Cell {index + 1} was a {cell.kind} cell; it was read as {kind}.")
-        self.cells[index] = _Cell(kind, source, cell.id, cell.metadata)
+        self.cells[index] = replace(cell, kind=kind, source=source)
 
     def put_back(self) -> None:
         """Insert given code that is missing, behind the cell that it followed."""
@@ -351,7 +361,7 @@ class _Matching:
             wanted = {line.strip() for line in each.source.splitlines() if line.strip()}
             if each.kind == "code" and each.id not in there and not wanted <= lines:
                 place = self._place_after(before)
-                self.cells.insert(place, _Cell("code", each.source, each.id, {}))
+                self.cells.insert(place, _Cell("code", each.source, each.id))
                 self.match.insert(place, each)
                 self.lines.append(f"The given cell {each.id} was missing; it was put back.")
                 there.add(each.id)
@@ -403,6 +413,8 @@ class _Matching:
                 self.lines.append(f"{question} is checked in several cells; the last one counts.")
             return called[-1]
         last = len(self.cells) - 1
+        if not self.given:
+            return last
         pairs = list(enumerate(self.match))
         place = [
             i for i, each in pairs if each and each.kind == "check" and each.question == question
@@ -430,15 +442,26 @@ class _Matching:
 
     def _notebook(self) -> NotebookNode:
         """The cells in the present format, with ids that differ."""
-        book = nbformat.v4.new_notebook()
         used: Counter[str] = Counter()
+        made = []
         for index, cell in enumerate(self.cells):
             name = cell.id if re.fullmatch(r"[A-Za-z0-9_-]{1,60}", cell.id) else f"cell-{index + 1}"
             used[name] += 1
-            name = name if used[name] == 1 else f"{name}-{index + 1}"
-            make = getattr(nbformat.v4, f"new_{cell.kind}_cell")
-            book.cells.append(make(cell.source, id=name, metadata=cell.metadata))
-        return book
+            made.append(_node(cell, name if used[name] == 1 else f"{name}-{index + 1}"))
+        return nbformat.from_dict({"cells": made, "metadata": {}, **_FORMAT})
+
+
+def _node(cell: _Cell, identity: str) -> dict[str, Any]:
+    """A cell as nbformat has it, without outputs."""
+    node = {
+        "cell_type": cell.kind,
+        "id": identity,
+        "metadata": cell.metadata,
+        "source": cell.source,
+    }
+    if cell.kind == "code":
+        return {**node, "execution_count": None, "outputs": []}
+    return {**node, "attachments": cell.attachments} if cell.attachments else node
 
 
 def _alike(cell: _Cell, given: Given, lead: str) -> bool:
