@@ -118,8 +118,8 @@ def lab(folder: Path, settings: Path) -> Iterator[str]:
         "--no-browser",
         "--allow-root",
     ]
-    own = {name: str(settings / name.lower()) for name in ("JUPYTER_CONFIG_DIR", "IPYTHONDIR")}
-    own |= {name: str(settings / name.lower()) for name in ("JUPYTER_RUNTIME_DIR", "MPLCONFIGDIR")}
+    folders = ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
+    own = {name: str(settings / name.lower()) for name in folders}
     server = subprocess.Popen(
         [sys.executable, "-m", "jupyterlab", *options],
         cwd=folder,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import browser
+import matplotlib.font_manager  # noqa: F401 - a first import speaks up, here and not in the notebook
 import nbformat
 import pytest
 

@@ -661,7 +661,7 @@ def pseudo_r2(Psi0: ArrayLike, Psi1: ArrayLike) -> tuple[float, ...]:
 
     ::
 
-        1 - psi1_kk / psi0_kk    for the intercept (k = 0), the slope (k = 1), ...
+        1 - psi1_kk / psi0_kk    for the intercept (k = 1), the slope (k = 2), ...
 
     Parameters
     ----------

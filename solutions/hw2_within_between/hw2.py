@@ -26,7 +26,7 @@
 # The values themselves are checked at grading, for the functions on data you have not seen.
 # The functions `design` and `_checked` of the file are given.
 #
-# The lecture notes (`notes`) have the same sections as the checks refer to: "notes 2.3" is their section 2.3.
+# Where a check says "notes 2.3", it means section 2.3 of the lecture notes, `notes.ipynb`.
 
 # %%
 import matplotlib.pyplot as plt
@@ -1651,8 +1651,9 @@ def status_of_the_dutch_schools(bdf_school_p):
 
 # %% [markdown]
 # ## 2.9 Say it in words
-# Two short answers, four points each; your instructor reads them.
-# An answer gets full marks for the right number with its unit and its level, for what it is conditional on, for the assumption that makes it valid, and for one limit.
+# Two short answers, which your instructor reads.
+# Four points each: for the right numbers with their unit and their level, with what they are conditional on, the assumption that makes them valid, and one limit.
+# Three where one of these is missing; two for right numbers in a sentence that claims a cause or confuses the levels; one for a direction only; none for the wrong quantity.
 
 # %% [raw]
 # # BEGIN QUESTION

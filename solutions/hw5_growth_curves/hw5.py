@@ -1435,7 +1435,7 @@ def test_of_equal_growth(groups_lrt):
 # The usual measure compares the variances of the model without and with the characteristics,
 #
 # $$
-# R^2_k = 1 - \frac{\psi_{kk}^{(1)}}{\psi_{kk}^{(0)}}, \qquad k = 0 \text{ (level)}, \ 1 \text{ (rate)} ,
+# R^2_k = 1 - \frac{\psi_{kk}^{(1)}}{\psi_{kk}^{(0)}}, \qquad k = 1 \text{ (level)}, \ 2 \text{ (rate)} ,
 # $$
 #
 # called *pseudo* $R^2$, because it can fall below zero: a new covariate may shift variance from one level to the other.
