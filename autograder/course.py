@@ -26,6 +26,7 @@ class Limits:
     cell_seconds: float
     ask_seconds: float
     test_seconds: float
+    tests_seconds: float
     notebook_seconds: float
     memory_mb: int
     processes: int
@@ -35,11 +36,15 @@ class Limits:
 
 @dataclass(frozen=True)
 class LatePolicy:
-    """Percent of the points possible that a begun day costs, after a grace period."""
+    """Percent of the points possible that a begun day costs, after a grace period.
+
+    A day from the bank costs nothing; each student has that many for the whole course.
+    """
 
     percent_per_day: float
     grace_minutes: float
     maximum_days: int
+    bank_days: int = 0
 
 
 @dataclass(frozen=True)
@@ -229,8 +234,9 @@ def _record(kind: type, table: Mapping[str, Any], section: str) -> Any:
         raise CourseError(f"course.toml has no section [{section}]. Add it.")
     names = [field.name for field in fields(kind)]
     _know(entries, set(names), where)
+    defaults = {field.name: field.default for field in fields(kind)}
     for name in names:
-        value = entries.get(name)
+        value = entries.get(name, defaults[name])
         if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
             raise CourseError(f"{where}: {name} is {value!r}; give a number of 0 or more.")
     return kind(**entries)

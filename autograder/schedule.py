@@ -104,8 +104,10 @@ def _moment(moment: datetime) -> str:
 
 
 def _late(late: LatePolicy) -> str:
-    return (
+    words = (
         f"Late work loses {late.percent_per_day:g} percent of the points possible for each day "
         f"begun, after {late.grace_minutes:g} minutes of grace; "
         f"after {late.maximum_days} days it is not accepted."
     )
+    bank = f"\nThe first {late.bank_days} late days in the whole course cost nothing."
+    return words + (bank if late.bank_days else "")

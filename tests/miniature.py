@@ -22,6 +22,7 @@ maximum_days = 5
 cell_seconds = 10
 ask_seconds = 5
 test_seconds = 10
+tests_seconds = 60
 notebook_seconds = 60
 memory_mb = 1024
 processes = 32

@@ -26,7 +26,7 @@ def form_of_growth_profile(growth_profile):
     import numpy as np
     import pandas as pd
     from hlmtools import check
-    from hlmtools.results import CrossProducts
+    from hlmtools.records import CrossProducts
     one = np.ones((1, 1))
     cross = CrossProducts(clusters=pd.Index(['a', 'b']), n=np.array([1, 1]), XX=2 * one, Xy=np.array([8.0]), yy=40.0, ZZ=np.array([[[1.0]], [[1.0]]]), ZX=np.array([[[1.0]], [[1.0]]]), Zy=np.array([[2.0], [6.0]]), x_names=('intercept',), z_names=('intercept',))
     profile = growth_profile([1.0], cross)
