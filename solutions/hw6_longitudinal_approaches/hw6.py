@@ -1760,7 +1760,7 @@ if agq_loglik:
 compared = published[["value"]].rename(columns={"value": "lme4"})
 compared["mine"] = pd.Series(mine, dtype=float)
 compared["difference"] = compared["mine"] - compared["lme4"]
-compared.round(3)
+compared.round(3) + 0.0  # no minus before a zero
 
 # %% [markdown]
 # Differences of a thousandth are rounding; a positive one of more says that your minimizer has not arrived, a negative one that lme4's has not.
