@@ -93,7 +93,7 @@ def write(out: Path, homework: Homework | None = None) -> Path:
         Where nothing was graded yet.
     """
     verdicts = _stored(out)
-    homework = homework or course.homework(verdicts[0].homework)
+    homework = homework or course.homework_of(out, verdicts[0].homework)
     parts = similarity.read(out, homework, [verdict.submission for verdict in verdicts])
     model = items.fit(verdicts)
     students = _students(out, homework, verdicts, model, parts)
