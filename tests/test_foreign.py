@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from autograder import foreign, judge
 from autograder.cli import main
 from autograder.course import CourseError
+from autograder.remote import TimeOver
 from autograder.submissions import Submission
 from autograder.verdict import Verdict
 from tests.assigned import Case, Made, Question, answered, assign, solved
@@ -327,6 +328,21 @@ def test_size_is_bounded(made, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(foreign, "MAX_FILE", 100)
     with pytest.raises(CourseError, match="too large"):
         foreign.load(repacked(made, tmp_path / "a.zip"))
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        ("[0] * 10**10", MemoryError),
+        ("'%8000000000d' % 2", MemoryError),
+        ("[n for n in range(10**12) if n < 0]", TimeOver),
+    ],
+)
+def test_what_a_test_does_in_the_judge_is_bounded(code, error, monkeypatch) -> None:
+    """A test that computes with a size of the submission's choice costs its own points at most."""
+    monkeypatch.setattr(foreign, "JUDGE_SECONDS", 1)
+    with pytest.raises(error), foreign._bounded():
+        eval(code)
 
 
 @pytest.mark.parametrize("words", [["x.zip"], ["hw1"], ["hw1", "x", "y"], []])
