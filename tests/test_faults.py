@@ -20,6 +20,8 @@ from autograder.verdict import Verdict
 from tests.assigned import Case, Made, Question, answered, assign
 from tests.conftest import needs_bwrap
 
+pytestmark = pytest.mark.filterwarnings("ignore:Non-unique cell id")  # they are meant
+
 SECRET = 314159.25
 """Stands in every hidden test and nowhere else."""
 

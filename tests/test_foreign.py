@@ -22,6 +22,10 @@ from autograder.verdict import Verdict
 from tests.assigned import Case, Made, Question, answered, assign, solved
 from tests.conftest import needs_bwrap
 
+pytestmark = pytest.mark.filterwarnings(  # of otter's own code
+    "ignore:The inplace keyword", "ignore:unclosed .*socket:ResourceWarning"
+)
+
 NUMBERS = Question(
     "q1",
     "mean = pd.read_csv('data.csv').x.mean()",
