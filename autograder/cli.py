@@ -253,7 +253,8 @@ def grade(
 
 @main.command()
 @click.argument("out", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
-def report(out: Path) -> None:
+@click.option("--pdf", is_flag=True, help="Feedback pages as PDF too, where Chromium is there.")
+def report(out: Path, pdf: bool) -> None:
     """Write DIR/report.html, the class at a glance, from stored results.
 
     Takes in the scores of written answers, and the dates as they are now: grades.csv and the
@@ -264,6 +265,11 @@ def report(out: Path) -> None:
     path, notes = reporter.renew(out)
     for note in notes:
         click.echo(_shown(note, 400))
+    if pdf:
+        from autograder import printing
+
+        printed = printing.to_pdf(sorted((out / "feedback").glob("*.html")))
+        click.echo(f"PDF: {len(printed)} pages in {out / 'feedback'}")
     click.echo(f"Report: {path}")
 
 

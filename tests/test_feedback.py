@@ -429,6 +429,7 @@ def _texts() -> list[Path]:
 # ------------------------------------------------------------------------------- in a browser
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("width", [390, 1280])
 def test_page_in_a_browser_asks_for_nothing_and_fits(tmp_path: Path, width: int) -> None:
     browser = pytest.importorskip("playwright.sync_api")
