@@ -15,14 +15,14 @@ import os
 import symtable
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autograder import build, course, leaks, release
 from autograder.build import Progress
 from autograder.course import ROOT, CourseError, Homework
+from autograder.statements import Statement, affected, callers, statements, what_matters
 
 if TYPE_CHECKING:
     from autograder.judge import Session
@@ -198,7 +198,7 @@ def _with_function(module: str, name: str, text: str) -> str:
 
 def _insert_after_answer(notebook: dict[str, Any], statement: str) -> None:
     """Put a statement into a cell of its own, after the last one that gives its names a value."""
-    targets = _Uses.of(statement).stores
+    targets = Statement.of(statement).stores
     cells = notebook["cells"]
     places = [
         index
@@ -212,7 +212,7 @@ def _insert_after_answer(notebook: dict[str, Any], statement: str) -> None:
 
 
 def _cell_stores(source: str) -> set[str]:
-    return {name for statement in _statements(source) for name in statement.stores}
+    return {name for statement in statements(source) for name in statement.stores}
 
 
 # ------------------------------------------------------------------------------------- findings
@@ -307,7 +307,7 @@ def _session_findings(homework: Homework, sandbox: str, progress: Progress) -> l
 
     submission = solution(homework)
     notebook = [statement for cell in _code_cells(submission) for statement in cell]
-    matters = _what_matters(homework, notebook)
+    matters = what_matters(homework, notebook)
     with judge.open_session(homework.id, submission, sandbox) as session:
         session.run_notebook()
         findings = solution_findings(homework, session.verdict())
@@ -327,7 +327,7 @@ def _cases_with(
     homework: Homework,
     quantity: Quantity,
     slip: Slip,
-    matters: dict[str, list[_Uses]],
+    matters: dict[str, list[Statement]],
 ) -> list[CaseResult]:
     """Cases of a task with a slip in the kernel; afterwards the kernel is as before."""
     make, undo = _patch(homework, slip, matters[quantity.task])
@@ -348,84 +348,27 @@ def _undone_findings(homework: Homework, session: Session) -> list[str]:
     ]
 
 
-@dataclass(frozen=True)
-class _Uses:
-    """One statement of a notebook with the names that it reads and those it gives a value."""
-
-    text: str
-    loads: frozenset[str]
-    stores: frozenset[str]
-
-    @staticmethod
-    def of(text: str) -> _Uses:
-        """Read a statement; ``x[i] = 1`` counts as a use of x and as a new value."""
-        names = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)]
-        loads = {node.id for node in names if isinstance(node.ctx, ast.Load)}
-        stores = {node.id for node in names if isinstance(node.ctx, ast.Store)}
-        for node in ast.walk(ast.parse(text)):
-            target = node
-            if isinstance(node, (ast.Subscript, ast.Attribute)) and isinstance(node.ctx, ast.Store):
-                while isinstance(target, (ast.Subscript, ast.Attribute)):
-                    target = target.value
-                if isinstance(target, ast.Name):
-                    stores.add(target.id)
-        return _Uses(text, frozenset(loads), frozenset(stores))
-
-
-def _code_cells(submission: Submission) -> Iterator[list[_Uses]]:
+def _code_cells(submission: Submission) -> Iterator[list[Statement]]:
     for cell in json.loads(submission.notebook or b"{}")["cells"]:
         if cell["cell_type"] == "code":
-            yield list(_statements("".join(cell["source"])))
+            yield list(statements("".join(cell["source"])))
 
 
-def _statements(source: str) -> Iterator[_Uses]:
-    """Statements of a cell that can give a name a value; imports and expressions cannot."""
-    lines = [line for line in source.splitlines() if not line.startswith(("%", "!"))]
-    for node in ast.parse("\n".join(lines)).body:
-        if isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.For, ast.With)):
-            yield _Uses.of(ast.unparse(node))
-
-
-def _what_matters(homework: Homework, notebook: list[_Uses]) -> dict[str, list[_Uses]]:
-    """For each task, the statements that its tests depend on, directly or not."""
-    matters = {}
-    for task, parameters in _parameters(homework).items():
-        needed, kept = set(parameters), []
-        for statement in reversed(notebook):
-            if statement.stores & needed:
-                needed |= statement.loads
-                kept.append(statement)
-        matters[task] = kept[::-1]
-    return matters
-
-
-def _parameters(homework: Homework) -> dict[str, set[str]]:
-    """Names that the tests of each task take."""
-    found: dict[str, set[str]] = {}
-    for question in build.read_master(homework).questions:
-        for case in question.cases:
-            (function,) = ast.parse(case.source).body
-            assert isinstance(function, ast.FunctionDef)
-            names = {argument.arg for argument in function.args.args}
-            found.setdefault(question.task, set()).update(names)
-    return found
-
-
-def _patch(homework: Homework, slip: Slip, notebook: list[_Uses]) -> tuple[str, str]:
+def _patch(homework: Homework, slip: Slip, notebook: list[Statement]) -> tuple[str, str]:
     """Code that makes a slip in a kernel where the solution ran, and code that undoes it."""
     from autograder.slips import WrongFunction
 
     if isinstance(slip.code, WrongFunction):
         name = slip.code.function
         make, undo = _swap(homework.module, name, slip.code.text)
-        later = _affected(notebook, set(_callers(homework, name)), frozenset())
+        later = affected(notebook, set(callers(homework, name)), frozenset())
         return _lines([make], later), _lines([undo], later)
-    targets = _Uses.of(slip.code.statement).stores
+    targets = Statement.of(slip.code.statement).stores
     places = [index for index, each in enumerate(notebook) if targets & each.stores]
     if not places:
         raise CourseError(f"No cell gives {', '.join(sorted(targets))} a value. Mend slips.py.")
     right = [notebook[index] for index in places]
-    later = _affected(notebook[places[-1] + 1 :], set(targets), targets)
+    later = affected(notebook[places[-1] + 1 :], set(targets), targets)
     return _lines([slip.code.statement], later), _lines([], [*right, *later])
 
 
@@ -440,32 +383,7 @@ def _swap(module: str, name: str, text: str) -> tuple[str, str]:
     return make, f"_module.{name} = {name} = _kept"
 
 
-def _callers(homework: Homework, name: str) -> set[str]:
-    """A function of the student module and those that call it, directly or not."""
-    found = {name}
-    uses = _function_uses(build.solved_module(homework))
-    while more := {caller for caller, used in uses if caller not in found and used & found}:
-        found |= more
-    return found
-
-
-@lru_cache
-def _function_uses(module: str) -> tuple[tuple[str, frozenset[str]], ...]:
-    functions = [node for node in ast.parse(module).body if isinstance(node, ast.FunctionDef)]
-    return tuple((each.name, _Uses.of(ast.unparse(each)).loads) for each in functions)
-
-
-def _affected(notebook: list[_Uses], changed: set[str], fixed: frozenset[str]) -> list[_Uses]:
-    """Statements whose result depends on changed names, but for those that give `fixed` a value."""
-    found = []
-    for statement in notebook:
-        if statement.loads & changed and not statement.stores & fixed:
-            found.append(statement)
-            changed |= statement.stores
-    return found
-
-
-def _lines(first: list[str], statements: list[_Uses]) -> str:
+def _lines(first: list[str], statements: list[Statement]) -> str:
     """One piece of code; a statement that a wrong function makes fail is passed over."""
     guarded = [
         "try:\n    " + each.text.replace("\n", "\n    ") + "\nexcept Exception:\n    pass"
