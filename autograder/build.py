@@ -23,7 +23,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from autograder import course, markers
+from autograder import course, markers, schedule
 from autograder.course import ROOT, CourseError, Homework
 from autograder.markers import Master, Question
 
@@ -652,23 +652,13 @@ def _answers_in_words(questions: Iterable[Question]) -> list[str]:
 
 def _schedule_file(plan: course.Course) -> dict[str, bytes]:
     path = plan.root / "assignments" / "README.md"
-    rows = ["| Homework | Topic | Released | Due | Folder |", "|---|---|---|---|---|"]
-    for homework in plan.homeworks:
-        link = f"[{homework.folder}]({homework.folder}/)"
-        times = f"{_day(homework.released)} | {_day(homework.due)}"
-        rows.append(f"| {homework.number} | {homework.title} | {times} | {link} |")
-    rows += ["", f"Times are those of {plan.timezone}.", _late_in_words(plan.late)]
     name = path.relative_to(plan.root).as_posix()
-    return {name: _between(_read(path), SCHEDULE, "\n".join(rows), name).encode()}
+    masters = {homework.id: read_master(homework, plan.root) for homework in plan.homeworks}
+    sections = {homework.id: _sections_of_notes(homework, plan) for homework in plan.homeworks}
+    table = schedule.text(plan, masters, sections)
+    return {name: _between(_read(path), SCHEDULE, table, name).encode()}
 
 
-def _day(moment: Any) -> str:
-    return f"{moment:%a} {moment.day} {moment:%b %Y}, {moment:%H:%M}"
-
-
-def _late_in_words(late: course.LatePolicy) -> str:
-    return (
-        f"Late work loses {late.percent_per_day:g} percent of the points possible for each day "
-        f"begun, after {late.grace_minutes:g} minutes of grace; "
-        f"after {late.maximum_days} days it is not accepted."
-    )
+def _sections_of_notes(homework: Homework, plan: course.Course) -> list[str]:
+    text = _read(plan.root / "assignments" / homework.folder / "notes.md")
+    return re.findall(rf"^## ({markers.ID}) ", text, re.M)

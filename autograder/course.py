@@ -6,7 +6,8 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -25,6 +26,7 @@ class Limits:
     cell_seconds: float
     ask_seconds: float
     test_seconds: float
+    tests_seconds: float
     notebook_seconds: float
     memory_mb: int
     processes: int
@@ -34,11 +36,15 @@ class Limits:
 
 @dataclass(frozen=True)
 class LatePolicy:
-    """Percent of the points possible that a begun day costs, after a grace period."""
+    """Percent of the points possible that a begun day costs, after a grace period.
+
+    A day from the bank costs nothing; each student has that many for the whole course.
+    """
 
     percent_per_day: float
     grace_minutes: float
     maximum_days: int
+    bank_days: int = 0
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,19 @@ class Homework:
 
 
 @dataclass(frozen=True)
+class Week:
+    """One week of the course: its Monday, the homework it belongs to, the sections of the lecture
+    notes and the chapters to read, and the tasks to do."""
+
+    begins: date
+    homework: str
+    topic: str
+    notes: tuple[str, ...]
+    chapters: str
+    tasks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Course:
     """Everything course.toml says, and the folder it stands in."""
 
@@ -72,6 +91,7 @@ class Course:
     limits: Limits
     late: LatePolicy
     root: Path
+    weeks: tuple[Week, ...] = ()
 
     def homework(self, hw: str) -> Homework:
         """The homework of an id such as "hw1"."""
@@ -111,17 +131,22 @@ def load(root: Path = ROOT) -> Course:
         raise CourseError(f"{path} cannot be read. Run this in the course's repository.") from None
     except tomllib.TOMLDecodeError as error:
         raise CourseError(f"course.toml is not valid TOML: {error}.") from None
-    _know(table, {"title", "timezone", "late", "limits", "assignments"}, "course.toml")
+    _know(table, _SECTIONS, "course.toml")
     zone = _zone(_text(table, "timezone", "course.toml"))
     late = _record(LatePolicy, table, "late")
+    homeworks = _homeworks(table, zone, late)
     return Course(
         title=_text(table, "title", "course.toml"),
         timezone=zone.key,
-        homeworks=_homeworks(table, zone, late),
+        homeworks=homeworks,
         limits=_record(Limits, table, "limits"),
         late=late,
         root=root,
+        weeks=_weeks(table, {homework.id: homework for homework in homeworks}),
     )
+
+
+_SECTIONS = {"title", "timezone", "late", "limits", "assignments", "weeks"}
 
 
 def homework(hw: str, root: Path = ROOT) -> Homework:
@@ -169,6 +194,39 @@ def _homework(entry: Mapping[str, Any], zone: ZoneInfo, late: LatePolicy) -> Hom
     )
 
 
+def _weeks(table: Mapping[str, Any], homeworks: Mapping[str, Homework]) -> tuple[Week, ...]:
+    weeks = tuple(_week(entry, homeworks) for entry in table.get("weeks", []))
+    for earlier, later in pairwise(weeks):
+        if later.begins < earlier.begins + timedelta(days=7):
+            where = f"course.toml, week of {later.begins}"
+            raise CourseError(
+                f"{where}: it begins before the one above has ended. Put them in order."
+            )
+    return weeks
+
+
+def _week(entry: Mapping[str, Any], homeworks: Mapping[str, Homework]) -> Week:
+    begins = entry.get("begins")
+    where = f"course.toml, week of {begins}"
+    _know(entry, {field.name for field in fields(Week)}, where)
+    if not isinstance(begins, date) or isinstance(begins, datetime) or begins.weekday() != 0:
+        raise CourseError(f"{where}: begins is {begins!r}; give the date of a Monday, 2027-01-25.")
+    homework = homeworks.get(_text(entry, "homework", where))
+    if homework is None:
+        known = ", ".join(homeworks)
+        raise CourseError(f"{where}: the homework is {entry['homework']!r}; use one of: {known}.")
+    if not homework.released.date() <= begins <= homework.due.date():
+        raise CourseError(f"{where}: {homework.id} is not open then. Mend one of the dates.")
+    return Week(
+        begins=begins,
+        homework=homework.id,
+        topic=_text(entry, "topic", where),
+        notes=_texts(entry, "notes", where),
+        chapters=_text(entry, "chapters", where),
+        tasks=_texts(entry, "tasks", where),
+    )
+
+
 def _record(kind: type, table: Mapping[str, Any], section: str) -> Any:
     """A dataclass of non-negative numbers from one section of the file."""
     entries, where = table.get(section), f"course.toml, [{section}]"
@@ -176,8 +234,9 @@ def _record(kind: type, table: Mapping[str, Any], section: str) -> Any:
         raise CourseError(f"course.toml has no section [{section}]. Add it.")
     names = [field.name for field in fields(kind)]
     _know(entries, set(names), where)
+    defaults = {field.name: field.default for field in fields(kind)}
     for name in names:
-        value = entries.get(name)
+        value = entries.get(name, defaults[name])
         if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
             raise CourseError(f"{where}: {name} is {value!r}; give a number of 0 or more.")
     return kind(**entries)

@@ -145,7 +145,7 @@ def _known(run: Run, keys: dict[str, str]) -> Iterator[Verdict]:
 
 
 def _remember(run: Run, key: str, verdict: Verdict) -> None:
-    record = {"results": verdict.to_results(), "executed": verdict.executed}
+    record = {"results": verdict.to_stored(), "executed": verdict.executed}
     _write_json(run.out / "cache" / f"{key}.json", record)
 
 
@@ -208,7 +208,7 @@ def _write(run: Run, verdict: Verdict) -> None:
     name = verdict.submission
     _write_json(run.out / "executed" / f"{name}.ipynb", verdict.executed)
     write_text(run.out / "feedback" / f"{name}.html", feedback.page(verdict, run.homework))
-    _write_json(run.out / "results" / f"{name}.json", verdict.to_results())
+    _write_json(run.out / "results" / f"{name}.json", verdict.to_stored())
 
 
 def _write_summary(run: Run, verdicts: list[Verdict], seconds: float) -> None:

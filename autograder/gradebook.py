@@ -10,8 +10,11 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from autograder.rendering import clean
+from autograder.late import Standing
+from autograder.rendering import safe
 from autograder.verdict import Verdict
+
+__all__ = ["Standing", "write_grades"]
 
 _IDENTITY = ["submission", "student_id", "name", "hw"]
 _TOTALS = ["raw", "late_days", "penalty", "score", "max_score", "status"]
@@ -43,17 +46,6 @@ def write_grades(results: Iterable[Verdict], path: Path) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerows([[*_IDENTITY, *questions, *_TOTALS], *rows])
     _replace(path, text.getvalue())
-
-
-def safe(text: str) -> str:
-    """Text that no spreadsheet takes for a formula, on one line.
-
-    >>> safe("=HYPERLINK(1)"), safe("-Anne"), safe(" @x"), safe("Ann\\nLee"), safe("hw-1")
-    ("'=HYPERLINK(1)", "'-Anne", "' @x", 'Ann Lee', 'hw-1')
-    """
-    line = " ".join(clean(text.replace("\r", "\n")).splitlines()).replace("\t", " ")
-    first = line.lstrip().lstrip("\ufeff\u200b\u00a0\"'")[:1]
-    return f"'{line}" if first in set("=+-@|%\uff1d\uff0b\uff0d\uff20") and first else line
 
 
 def _by_number(name: str) -> list[tuple[int, str]]:

@@ -5,10 +5,14 @@ The way of a submission:
 1. `assignment.load` reads what the judge holds of a homework: tests, written questions, functions.
 2. `Session` lays out a workspace (given package, data, the student's module), starts a kernel,
    and runs the notebook cell by cell.
-3. When the notebook reaches a task's check cell, the task's tests run here, as otter's own
-   test files, on remote values; tasks without a check cell are tested after the last cell.
-4. A cell that hangs or ends its kernel costs what depends on it: the kernel is replaced, the
-   earlier cells run again without the culprit, and the rest is graded.
+3. When the notebook reaches a task's check cell, what the task's tests take is fetched, and its
+   public tests run here, as otter's own test files, on remote values; a task without a check
+   cell is tested after the last cell.
+4. Hidden tests run when the notebook's outputs are collected, on what was fetched: nothing that
+   learns their inputs can show them on the student's page.
+5. A cell or a function that hangs or ends its kernel costs what depends on it: the kernel is
+   replaced, the earlier cells run again without the culprit, and the rest is graded.
+6. A refusal of bad input counts where the function answered some call of a hidden case.
 """
 
 from __future__ import annotations
@@ -32,11 +36,18 @@ from otter.test_files import ExceptionTestFile
 from autograder import build, course, expect
 from autograder.assignment import ANSWER_PROMPT, Assignment, load, versions
 from autograder.markers import task_of
-from autograder.remote import Kernel, KernelLost, TimeOver
+from autograder.remote import Environment, Kernel, KernelLost, TimeOver
 from autograder.sandbox import Workspace, end_user, kernel_spec
 from autograder.sandbox import check as check_sandbox
 from autograder.submissions import Submission
-from autograder.testfile import GuardedEnvironment, JudgeTestFile, label
+from autograder.testfile import (
+    Conduct,
+    GuardedEnvironment,
+    JudgeTestFile,
+    fetch,
+    label,
+    parameters,
+)
 from autograder.verdict import CaseResult, Status, Verdict, WrittenAnswer
 
 MAX_NEW_KERNELS = 6
@@ -128,16 +139,22 @@ class Session:
         self.limits = limits or course.load().limits
         self.sandbox = sandbox
         self.notebook = _read_notebook(submission)
-        self.cases: dict[str, list[CaseResult]] = {}
+        self.cases: dict[tuple[str, int], CaseResult] = {}
         self.repairs: list[str] = []
         self.alerts: list[str] = [f"brought {name!r}, not used" for name in submission.extra[:20]]
         self.partial = False
+        self._executed: dict[str, Any] = {}
         self._skipped: set[int] = set()
-        self._hung: set[str] = set()
+        self._conduct = Conduct()
         self._recognised: set[str] = set()
+        self._refused: dict[tuple[str, int], frozenset[str]] = {}
+        self._files = {name: _test_file(name, text) for name, text in assignment.tests.items()}
+        self._checks = _check_cells(self.notebook, list(self._files))
+        self._taken: dict[str, dict[str, Any]] = {}
         self._kernels = 0
         self._over = False
         self._ends = time.monotonic() + self.limits.notebook_seconds
+        self._tests_left = float(self.limits.tests_seconds)
 
     def __enter__(self) -> Session:
         self._folder = Path(tempfile.mkdtemp(prefix="hlm-"))
@@ -161,27 +178,36 @@ class Session:
     # ------------------------------------------------------------------ running the notebook
 
     def run_notebook(self) -> None:
-        """Run all cells; test each task at its check cell, or after the last cell."""
-        checks = _check_cells(self.notebook, list(self.assignment.tests))
-        for index, cell in enumerate(self.notebook.cells):
-            if cell.cell_type == "code" and cell.source.strip():
-                self._run_cell(index)
-            for question in checks.get(index, ()):
-                self._run_question(question, index)
-        for question in self.assignment.tests:
-            if question not in self.cases:
-                self._run_question(question, len(self.notebook.cells) - 1)
+        """Run all cells, with the public tests of each task at its check cell; then the hidden."""
+        last = len(self.notebook.cells) - 1
+        for index in range(-1, last + 1):
+            self._reach(index)
+            for question in self._checks.get(index, ()):
+                self._run_cases(question, hidden=False, index=index)
+        self._executed = json.loads(nbformat.writes(self.notebook))
+        for question in self._files:
+            self._run_cases(question, hidden=True, index=last)
 
     def run_task(self, task: str) -> list[CaseResult]:
         """Run the tests of a task again, on the kernel as it is now."""
-        questions = [name for name in self.assignment.tests if task_of(name) == task]
+        last = len(self.notebook.cells) - 1
+        questions = [name for name in self._files if task_of(name) == task]
         for question in questions:
-            self._run_question(question, len(self.notebook.cells) - 1)
-        return [case for question in questions for case in self.cases[question]]
+            self._take(question, last)
+            self._run_cases(question, hidden=False, index=last)
+            self._run_cases(question, hidden=True, index=last)
+        return [case for question in questions for case in self._results(question)]
 
     def patch(self, code: str) -> None:
         """Run code in the notebook's kernel that is no cell of the notebook."""
         self._kernel.run_code(code)
+
+    def _reach(self, index: int) -> None:
+        """Run a cell, and fetch what the tests take that are checked there."""
+        if index >= 0 and _is_code(self.notebook.cells[index]):
+            self._run_cell(index)
+        for question in self._checks.get(index, ()):
+            self._take(question, index)
 
     def _run_cell(self, index: int) -> None:
         if index in self._skipped or self._over:
@@ -230,10 +256,8 @@ class Session:
         except KernelLost:
             self._stop()
             return
-        for earlier in range(index):
-            cell = self.notebook.cells[earlier]
-            if cell.cell_type == "code" and cell.source.strip():
-                self._run_cell(earlier)
+        for earlier in range(-1, index):
+            self._reach(earlier)
 
     def _stop(self) -> None:
         self._over = True
@@ -241,58 +265,94 @@ class Session:
 
     # ----------------------------------------------------------------------------- the tests
 
-    def _run_question(self, question: str, index: int) -> None:
-        source = self.assignment.tests[question]
-        test_file = JudgeTestFile.from_string(source, path=f"{question}.py")
-        self.cases[question] = [
-            self._run_case(test_file, case, index) for case in test_file.test_cases
-        ]
+    def _take(self, question: str, index: int) -> None:
+        """Fetch what the tests of a question take, at its check cell."""
+        environment = Environment(self._kernel, self.assignment.functions)
+        taken = self._taken[question] = {}
+        for name in parameters(self._files[question].test_cases):
+            with self._kernel.within(self.limits.test_seconds):
+                taken[name] = fetch(environment, name, self._conduct)
+            if self._kernel.lost and not self._over:
+                self._replace_kernel(index + 1)
+                return  # which fetched everything anew
 
-    def _run_case(self, test_file: JudgeTestFile, case: Any, index: int) -> CaseResult:
+    def _run_cases(self, question: str, hidden: bool, index: int) -> None:
+        test_file = self._files[question]
+        for position, case in enumerate(test_file.test_cases):
+            if bool(case.hidden) == hidden:
+                self.cases[question, position] = self._run_case(test_file, position, index)
+
+    def _run_case(self, test_file: JudgeTestFile, position: int, index: int) -> CaseResult:
         started = time.monotonic()
-        environment = GuardedEnvironment(self._kernel, self.assignment.functions, self._hung)
+        case = test_file.test_cases[position]
+        environment = GuardedEnvironment(
+            self._kernel,
+            self.assignment.functions,
+            self._conduct,
+            self._taken[test_file.name],
+            hidden=bool(case.hidden),
+        )
         one = JudgeTestFile(test_file.name, test_file.path, [case])
         one.missing = environment.missing
         with (
             expect.judging(self.assignment.homework, self._recognised) as notes,
-            self._kernel.within(self.limits.test_seconds),
+            self._kernel.within(min(self.limits.test_seconds, self._tests_left)),
         ):
             one.run(environment)
+        seconds = time.monotonic() - started
+        self._tests_left = max(0.0, self._tests_left - seconds)
+        self._refused[test_file.name, position] = frozenset(environment.raised)
         self._after_case(one, environment, index)
-        if one.slip and "name" in one.slip:
-            self._recognised.add(one.slip["name"])
+        passed = bool(one.test_case_results[0].passed)
         return CaseResult(
             task=task_of(test_file.name),
             question=test_file.name,
             name=label(case.body.test_func.__name__),
             points=float(case.points),
-            passed=one.test_case_results[0].passed,
+            passed=passed,
             hidden=bool(case.hidden),
             message=one.message or case.success_message or "",
             slip=one.slip.get("name") if one.slip else None,
             see=one.slip.get("see") if one.slip else None,
-            seconds=round(time.monotonic() - started, 3),
+            seconds=round(seconds, 3),
             followed=notes.followed,
+            got="" if passed else notes.got,
+            near=not passed and notes.near,
         )
 
     def _after_case(self, one: JudgeTestFile, environment: GuardedEnvironment, index: int) -> None:
         for text in self._kernel.output_while_answering:
             self.alerts.append(f"{one.name}: printed while answering: {text}")
         self._kernel.output_while_answering.clear()
+        if one.slip and "name" in one.slip:
+            self._recognised.add(one.slip["name"])
         if one.fault:
             self.alerts.append(f"{one.name}: the check itself failed: {one.fault}")
         if one.hang:
             self.partial = True
-            self._hung.update(environment.called)
+            self._conduct.blame(environment.handles, one.hang)
             self.alerts.append(f"{one.name}: {one.hang}")
         if self._kernel.lost and not self._over:
             self._replace_kernel(index + 1)
+
+    def _results(self, question: str) -> list[CaseResult]:
+        """Cases of a question in the order of its file; a mere refusal of everything fails."""
+        count = len(self._files[question].test_cases)
+        return [self._counted(question, position) for position in range(count)]
+
+    def _counted(self, question: str, position: int) -> CaseResult:
+        case = self.cases[question, position]
+        never = sorted(self._refused[question, position] - self._conduct.answered)
+        if not (case.passed and case.hidden and never):
+            return case
+        message = f"{never[0]} refuses every call, also those that it should answer."
+        return replace(case, passed=False, message=message)
 
     # --------------------------------------------------------------------------- the verdict
 
     def verdict(self) -> Verdict:
         """What is known once the notebook has run."""
-        cases = tuple(case for name in self.assignment.tests for case in self.cases[name])
+        cases = tuple(case for name in self._files for case in self._results(name))
         status: Status = "partial" if self.partial else "repaired" if self.repairs else "ok"
         return Verdict(
             submission=self.submission.id,
@@ -305,7 +365,7 @@ class Session:
             written=_written_answers(self.assignment, self.notebook),
             repairs=tuple(self.repairs),
             alerts=tuple(self.alerts),
-            executed=json.loads(nbformat.writes(self.notebook)),
+            executed=self._executed,
         )
 
 
@@ -326,16 +386,24 @@ def _read_notebook(submission: Submission) -> NotebookNode:
 
 
 def _check_cells(notebook: NotebookNode, questions: list[str]) -> dict[int, list[str]]:
-    """Questions by the cell that checks them; the last cell counts where there are several."""
+    """Questions by the cell that checks them: its last check cell, else the last cell of all."""
     places: dict[str, int] = {}
     for index, cell in enumerate(notebook.cells):
         if cell.cell_type == "code":
             places.update(dict.fromkeys(_CHECK_CELL.findall(cell.source), index))
     checks: dict[int, list[str]] = {}
     for question in questions:
-        if question in places:
-            checks.setdefault(places[question], []).append(question)
+        place = places.get(question, len(notebook.cells) - 1)
+        checks.setdefault(place, []).append(question)
     return checks
+
+
+def _is_code(cell: NotebookNode) -> bool:
+    return cell.cell_type == "code" and bool(cell.source.strip())
+
+
+def _test_file(question: str, source: str) -> JudgeTestFile:
+    return JudgeTestFile.from_string(source, path=f"{question}.py")
 
 
 def _written_answers(assignment: Assignment, notebook: NotebookNode) -> tuple[WrittenAnswer, ...]:

@@ -55,6 +55,10 @@ class TimeOver(RemoteError):
     """An answer took longer than its limit."""
 
 
+class CheckOver(TimeOver):
+    """All answers of one check together took longer than the limit of a check."""
+
+
 class KernelLost(RemoteError):
     """The kernel died or does not answer any more; it has to be replaced."""
 
@@ -167,12 +171,14 @@ class Kernel:
             raise KernelLost(self.lost)
         seconds = min(self._ends - time.monotonic(), self.limits.ask_seconds)
         if seconds <= 0:
-            raise TimeOver("the check took longer than its limit")
+            raise CheckOver("the check took longer than its limit")
         request = wire.pack([question, *[_sent(part) for part in parts]])
         reply = run_sync(self._exchange)(request, seconds)
         if reply is None:
             self._interrupt()
-            raise TimeOver(f"it took longer than {seconds:.0f} s")
+            if seconds < self.limits.ask_seconds:
+                raise CheckOver("the check took longer than its limit")
+            raise TimeOver(f"it took longer than {seconds:g} s")
         return self._answer(reply)
 
     def close(self) -> None:

@@ -106,6 +106,17 @@ def clean(text: str) -> str:
     return _SURROGATES.sub("\ufffd", _UNSEEN.sub("", _ANSI.sub("", text)))
 
 
+def safe(text: str) -> str:
+    """Text that no spreadsheet takes for a formula, on one line.
+
+    >>> safe("=HYPERLINK(1)"), safe("-Anne"), safe(" @x"), safe("Ann\\nLee"), safe("hw-1")
+    ("'=HYPERLINK(1)", "'-Anne", "' @x", 'Ann Lee', 'hw-1')
+    """
+    line = " ".join(clean(text.replace("\r", "\n")).splitlines()).replace("\t", " ")
+    first = line.lstrip().lstrip("\ufeff\u200b\u00a0\"'")[:1]
+    return f"'{line}" if first in set("=+-@|%\uff1d\uff0b\uff0d\uff20") and first else line
+
+
 def markdown(text: str) -> Markup:
     """Markdown as HTML; formulas as MathML, HTML in it as text."""
     return _markdown(text[:MAX_SOURCE])

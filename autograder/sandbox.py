@@ -293,7 +293,7 @@ def _worker_limits(kind: str, limits: Limits) -> dict[str, int | None]:
         "memory_bytes": limits.memory_mb * 2**20,
         "processes": limits.processes if kind != "none" else None,
         "disk_bytes": limits.disk_mb * 2**20,
-        "cpu_seconds": int(2 * limits.notebook_seconds),
+        "cpu_seconds": int(limits.notebook_seconds + limits.tests_seconds),
     }
 
 

@@ -21,6 +21,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -44,6 +45,16 @@ _METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # others can claim memory
 
 
 @dataclass(frozen=True)
+class Person:
+    """A student, with the ids that platforms know them by: ``(("canvas", "4711"), ...)``."""
+
+    student_id: str = ""
+    name: str = ""
+    email: str = ""
+    keys: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class Submission:
     """What one student handed in, as far as it is used; every field is untrusted."""
 
@@ -60,6 +71,19 @@ class Submission:
     """names of other files: listed, not used"""
     problem: str | None = None
     """why it cannot be graded, in one sentence"""
+    email: str = ""
+    group: str = ""
+    """a team's name, where the platform or the roster knows one"""
+    attempt: int = 1
+    """2 where an earlier one was replaced"""
+    submitted: datetime | None = None
+    """when it was handed in, with time zone; None where nobody knows"""
+    late: bool = False
+    """whether the platform marked it as late"""
+    platform: str = ""
+    """"canvas", "moodle" or "gradescope", where it came in one of their downloads"""
+    people: tuple[Person, ...] = ()
+    """who handed it in, where that is known; several in a team"""
 
 
 def find(path: Path, module: str, notebook: str = "") -> list[Submission]:

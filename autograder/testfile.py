@@ -1,35 +1,133 @@
-"""Otter's test files as the judge runs them: on remote values, with messages that tell nothing."""
+"""Otter's test files as the judge runs them: on remote values, with messages that tell nothing.
+
+What a test takes is fetched when the notebook stands at the check cell, and kept; the test itself
+may run later, on what was kept.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from otter.test_files import ExceptionTestFile
 
 from autograder import expect
-from autograder.remote import Environment, Kernel, KernelLost, RemoteError, TimeOver, is_remote
+from autograder.remote import (
+    CheckOver,
+    Environment,
+    Kernel,
+    KernelLost,
+    RemoteError,
+    RemoteHandle,
+    TimeOver,
+    is_remote,
+)
 from hlmtools.check import SlipRecognised
 
 
-class GuardedEnvironment(Environment):
-    """Remembers what a case took and what had no value; refuses functions that hung before."""
+@dataclass
+class Conduct:
+    """How the functions and objects of one submission behaved so far."""
 
-    def __init__(self, kernel: Kernel, functions: frozenset[str], hung: set[str]) -> None:
+    stopped: dict[str, str] = field(default_factory=dict)
+    """what hung or ended the kernel, by name, and what happened: it is not used again"""
+    answered: set[str] = field(default_factory=set)
+    """functions that gave back a value to some call of a hidden case"""
+
+    def refuse(self, name: str) -> None:
+        """Raise where something of this name is not to be used again."""
+        if name in self.stopped:
+            earlier = f"{name} was not used again, because in an earlier check"
+            raise TimeOver(f"{earlier} {self.stopped[name]}")
+
+    def blame(self, names: Iterable[str], happened: str) -> None:
+        """Where nothing is known to be the culprit, everything that a case used is."""
+        if not self.stopped.keys() & set(names):
+            self.stopped.update(dict.fromkeys(names, happened))
+
+
+class StudentFunction(RemoteHandle):
+    """A function of the student module; how its calls end is noted."""
+
+    def __init__(self, handle: RemoteHandle, name: str, case: GuardedEnvironment) -> None:
+        super().__init__(handle._kernel, handle._handle)
+        self._name, self._case = name, case
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self._case.conduct.refuse(self._name)
+        try:
+            value = super().__call__(*args, **kwargs)
+        except CheckOver:
+            raise
+        except (TimeOver, KernelLost) as problem:
+            self._case.conduct.stopped[self._name] = str(problem)
+            raise
+        except Exception:
+            self._case.raised.add(self._name)
+            raise
+        if self._case.hidden:
+            self._case.conduct.answered.add(self._name)
+        return value
+
+
+@dataclass(frozen=True)
+class _Raised:
+    """What came instead of a value when it was fetched."""
+
+    error: Exception
+
+
+def fetch(environment: Environment, name: str, conduct: Conduct) -> Any:
+    """A value of the notebook or function of the module, or what its absence raised."""
+    try:
+        conduct.refuse(name)
+        return environment.get(name)
+    except (TimeOver, KernelLost) as problem:
+        conduct.stopped.setdefault(name, str(problem))
+        return _Raised(problem)
+    except Exception as error:
+        return _Raised(error)
+
+
+def parameters(cases: Iterable[Any]) -> list[str]:
+    """Names that otter's test cases take, each once."""
+    found = [name for case in cases for name in inspect.signature(case.body.test_func).parameters]
+    return [name for name in dict.fromkeys(found) if name != "env"]
+
+
+class GuardedEnvironment(Environment):
+    """What one case takes: values fetched before; and notes of what is missing, what is no plain
+    data, and which functions raised."""
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        functions: frozenset[str],
+        conduct: Conduct,
+        taken: Mapping[str, Any],
+        hidden: bool,
+    ) -> None:
         super().__init__(kernel, functions)
-        self._hung = hung
-        self.called: set[str] = set()
+        self.conduct, self._taken, self.hidden = conduct, taken, hidden
+        self.handles: list[str] = []
+        self.raised: set[str] = set()
         self.missing: list[str] = []
 
     def get(self, name: str, default: Any = None) -> Any:
-        if name in self._hung:
-            raise TimeOver(f"{name} took too long in an earlier check")
-        if name in self._functions:
-            self.called.add(name)
-        value = super().get(name, default)
+        self.conduct.refuse(name)
+        value = self._taken[name] if name in self._taken else super().get(name, default)
+        if isinstance(value, _Raised):
+            raise value.error
         if value is None or value is Ellipsis:
             self.missing.append(name)
-        return value
+        if not isinstance(value, RemoteHandle):
+            return value
+        self.handles.append(name)
+        if name not in self._functions:
+            return value
+        return StudentFunction(value, name, self)
 
 
 class JudgeTestFile(ExceptionTestFile):

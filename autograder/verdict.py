@@ -6,10 +6,12 @@ what Gradescope has no field for.  The executed notebook is stored beside it, no
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 _STOP = re.compile(r"(?:cell \d+|task\w{1,10}): (it [a-z0-9 .]{1,60})$")
@@ -31,6 +33,8 @@ class CaseResult:
     see: str | None = None  # what to read again, "notes 1.3"
     seconds: float = 0.0
     followed: bool = False  # right given the student's own earlier answer
+    got: str = ""  # "hsb_psi = 2.935", the wrong numbers: for staff only
+    near: bool = False  # wrong by a few tolerances: for staff only
 
     @property
     def earned(self) -> float:
@@ -119,8 +123,18 @@ class Verdict:
             sums[getattr(case, key)] = (earned + case.earned, possible + case.points)
         return {name: (_tidy(earned), _tidy(possible)) for name, (earned, possible) in sums.items()}
 
+    def to_stored(self) -> dict[str, Any]:
+        """`to_results` with what only staff may see: wrong numbers, and which are near misses."""
+        results = self.to_results()
+        for entry, case in zip(results["tests"], self.cases, strict=True):
+            entry["extra_data"] |= {"got": case.got, "near": case.near}
+        return results
+
     def to_results(self) -> dict[str, Any]:
-        """Gradescope's results schema, one entry a test case, as plain JSON data."""
+        """Gradescope's results schema, one entry a test case, as plain JSON data.
+
+        It goes where students can see it, and holds nothing that tells how far a number is off.
+        """
         return {
             "score": self.score,
             "execution_time": round(self.seconds, 3),
@@ -171,6 +185,13 @@ class Verdict:
         )
 
 
+def stored(out: Path) -> list[Verdict]:
+    """Verdicts of a graded run, from its results files, in the order of the submissions' names."""
+    paths = sorted((out / "results").glob("*.json"))
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    return sorted(map(Verdict.from_results, found), key=lambda verdict: verdict.submission)
+
+
 def _tidy(points: float) -> float:
     return round(float(points), 6)  # sums of quarter and tenth points, without binary tails
 
@@ -216,4 +237,6 @@ def _case(entry: Mapping[str, Any]) -> CaseResult:
         see=extra["see"],
         seconds=extra["seconds"],
         followed=extra["followed"],
+        got=extra.get("got", ""),
+        near=extra.get("near", False),
     )

@@ -167,6 +167,12 @@ def untouched(homework: Homework) -> Submission:
     return _submission("untouched", notebook, build.stub(homework))
 
 
+def refusing(homework: Homework) -> Submission:
+    """The stub in which every function refuses whatever it is given."""
+    module = build.stub(homework).replace("raise NotImplementedError(", "raise ValueError(")
+    return _submission("refusing", build.template(homework.id).encode(), module)
+
+
 def slip_submission(homework: Homework, slip: Slip) -> Submission:
     """The solution with one slip in it."""
     from autograder.slips import WrongFunction
@@ -239,14 +245,17 @@ def solution_findings(homework: Homework, verdict: Verdict) -> list[str]:
 
 def stub_findings(homework: Homework, sandbox: str) -> list[str]:
     """Tasks on which one earns points without writing anything."""
-    earned: dict[str, float] = {}
-    for case in _graded(homework, untouched(homework), sandbox).cases:
-        earned[case.task] = earned.get(case.task, 0) + case.earned
-    return [
-        f"task {task}: the untouched stub earns {points:g} points"
-        for task, points in earned.items()
-        if points
-    ]
+    findings = []
+    for submission, what in (
+        (untouched(homework), "the untouched stub"),
+        (refusing(homework), "a module that refuses every call"),
+    ):
+        tasks = _graded(homework, submission, sandbox).tasks()
+        earned = {task: points for task, (points, _) in tasks.items() if points}
+        findings += [
+            f"task {task}: {what} earns {points:g} points" for task, points in earned.items()
+        ]
+    return findings
 
 
 def slip_findings(quantity: Quantity, slip: Slip, cases: Iterable[CaseResult]) -> list[str]:

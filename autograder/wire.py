@@ -153,9 +153,9 @@ def _encode_object(value: Any, keep: Callable[[Any], Handle] | None, depth: int)
 
 
 def _result_fields(value: Any) -> tuple[str, dict[str, Any]] | None:
-    """Name and fields of a given result (a dataclass or NamedTuple of hlmtools.results)."""
+    """Name and fields of a given result (a dataclass or NamedTuple of hlmtools.records)."""
     kind = type(value)
-    if kind.__module__ != "hlmtools.results":
+    if kind.__module__ != "hlmtools.records":
         return None
     names = getattr(kind, "__dataclass_fields__", None) or getattr(kind, "_fields", None)
     return (kind.__name__, {name: getattr(value, name) for name in names}) if names else None

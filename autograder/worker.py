@@ -175,11 +175,11 @@ def _answering_kernel(module: str) -> type:
     wire = _lone_module("wire")
     from ipykernel.ipkernel import IPythonKernel
 
-    from hlmtools import results
+    from hlmtools import records
 
-    kinds = {name: kind for name, kind in vars(results).items() if isinstance(kind, type)}
+    kinds = {name: kind for name, kind in vars(records).items() if isinstance(kind, type)}
     wire.RESULT_MAKERS.update(
-        {name: kind for name, kind in kinds.items() if kind.__module__ == results.__name__}
+        {name: kind for name, kind in kinds.items() if kind.__module__ == records.__name__}
     )
 
     class AnsweringKernel(IPythonKernel):

@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike
 from scipy import optimize
 from scipy.stats import chi2, norm
 
-from hlmtools.results import AnovaComponents, VCResult
+from hlmtools.records import AnovaComponents, VCResult
 
 
 def cluster_stats(y: ArrayLike, g: ArrayLike) -> pd.DataFrame:
@@ -179,7 +179,7 @@ def fit_vc(y: ArrayLike, g: ArrayLike, reml: bool = True) -> VCResult:
 
     Returns
     -------
-    A `hlmtools.results.VCResult`: beta and se in units of y, psi and sigma2 in squared units of y,
+    A `hlmtools.records.VCResult`: beta and se in units of y, psi and sigma2 in squared units of y,
     the deviance at the minimum, reml, singular, and the table of `cluster_stats`.
     Where no positive lam beats lam = 0, psi is exactly 0 and singular is True.
 

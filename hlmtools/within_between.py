@@ -29,7 +29,7 @@ from numpy.typing import ArrayLike
 from scipy import optimize
 from scipy.stats import chi2
 
-from hlmtools.results import FEResult, RIResult, RSquared
+from hlmtools.records import FEResult, RIResult, RSquared
 
 
 def design(data: pd.DataFrame, columns: Sequence[str] = ()) -> pd.DataFrame:
@@ -203,7 +203,7 @@ def fit_ri(y: ArrayLike, X: pd.DataFrame, g: ArrayLike, reml: bool = True) -> RI
 
     Returns
     -------
-    A `hlmtools.results.RIResult`: params and cov with the names of the columns of X, psi and sigma2
+    A `hlmtools.records.RIResult`: params and cov with the names of the columns of X, psi and sigma2
     in squared units of y, the deviance at the minimum, reml, singular, and the cluster sizes.
     Where no positive lam beats lam = 0, psi is exactly 0 and singular is True.
 
@@ -251,7 +251,7 @@ def fixed_effects(y: ArrayLike, X: pd.DataFrame, g: ArrayLike) -> FEResult:
 
     Returns
     -------
-    A `hlmtools.results.FEResult`: params and cov of the columns that vary within clusters, sigma2,
+    A `hlmtools.records.FEResult`: params and cov of the columns that vary within clusters, sigma2,
     df_resid, and the names of the columns that were dropped because they do not vary there.
 
     Raises
@@ -428,7 +428,7 @@ def r2_levels(null: RIResult, fit: RIResult) -> RSquared:
 
     Returns
     -------
-    A `hlmtools.results.RSquared` with these four shares.
+    A `hlmtools.records.RSquared` with these four shares.
     They are reported as they come out; a negative one is possible, and has something to say.
 
     Raises

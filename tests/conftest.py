@@ -85,6 +85,7 @@ def short_limits() -> course.Limits:
         cell_seconds=20,
         ask_seconds=6,
         test_seconds=20,
+        tests_seconds=120,
         notebook_seconds=240,
         memory_mb=1024,
         disk_mb=32,

@@ -22,6 +22,7 @@ maximum_days = 5
 cell_seconds = 10
 ask_seconds = 5
 test_seconds = 10
+tests_seconds = 60
 notebook_seconds = 60
 memory_mb = 1024
 processes = 32
@@ -45,6 +46,30 @@ folder = "hw2_tripling"
 module = "tripling"
 released = 2027-02-01T09:00:00
 due = 2027-02-12T23:59:00
+
+[[weeks]]
+begins = 2027-01-11
+homework = "hw1"
+topic = "One"
+notes = ["1.1"]
+chapters = "Euclid, book 5"
+tasks = ["1.1"]
+
+[[weeks]]
+begins = 2027-01-18
+homework = "hw1"
+topic = "Many"
+notes = ["1.2"]
+chapters = "Euclid, book 7"
+tasks = ["1.2"]
+
+[[weeks]]
+begins = 2027-02-08
+homework = "hw2"
+topic = "Three"
+notes = ["2.1", "2.2"]
+chapters = "Euclid, book 9"
+tasks = ["2.1", "2.2"]
 """
 
 MODULE = '''\
@@ -221,9 +246,13 @@ kernelspec:
 
 Published: 43.0.
 
-```{code-cell} ipython3
+## {number}.1 One
+
+```{{code-cell}} ipython3
 1 + 1
 ```
+
+## {number}.2 Many
 """
 
 TINY = b"x\n1.5\n2.25\n"
@@ -265,7 +294,7 @@ def _homework(root: Path, words: dict) -> None:
     _text(root / "solutions" / folder / f"{hw}.py", MASTER.format(**words))
     _text(root / "solutions" / folder / "rubric.md", f"# Rubric of {hw}\n")
     _text(root / "assignments" / folder / "README.md", HANDOUT.format(**words))
-    _text(root / "assignments" / folder / "notes.md", NOTES)
+    _text(root / "assignments" / folder / "notes.md", NOTES.format(**words))
     quantity = {
         "task": f"{words['number']}.1",
         "value": 1764.0512345 if words["number"] == 1 else 43.1234567,

@@ -160,9 +160,37 @@ def test_the_handout_has_the_points_of_the_master(built):
 
 def test_the_schedule_has_the_dates_of_the_course(built):
     text = (built / "assignments" / "README.md").read_text()
-    assert "| 1 | Doubling | Mon 11 Jan 2027, 09:00 | Fri 22 Jan 2027, 23:59 |" in text
+    assert "| 1 | Doubling | Mon 11 Jan 2027, 09:00 | Fri 22 Jan 2027, 23:59 | 7.5 |" in text
     assert "America/Chicago" in text
     assert "10 percent" in text
+
+
+def test_the_schedule_says_for_each_week_what_to_read_and_do(built):
+    text = (built / "assignments" / "README.md").read_text()
+    notes = "[notes 1.1](hw1_doubling/notes.md)"
+    assert f"| 1 | Mon 11 Jan | One | {notes}; Euclid, book 5 | tasks 1.1 | 2 |" in text
+    assert "tasks 1.2; hand in homework 1 by Fri 22 Jan | 5.5 |" in text
+    assert "| 3 | Mon 8 Feb | Three | [notes 2.1 and 2.2]" in text
+    assert "| | **all homeworks** | | | **15** | |" in text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('tasks = ["1.2"]', "tasks = []", "hw1 name the tasks 1.1; name each once and in order"),
+        ('tasks = ["1.2"]', 'tasks = ["1.1", "1.2"]', "hw1 name the tasks 1.1, 1.1, 1.2"),
+        ('notes = ["1.2"]', "notes = []", "hw1 name the sections of the notes 1.1;"),
+        ("begins = 2027-01-18", "begins = 2027-01-19", "give the date of a Monday"),
+        ("begins = 2027-01-18", "begins = 2027-01-11", "before the one above has ended"),
+        ("begins = 2027-02-08", "begins = 2027-02-15", "hw2 is not open then"),
+        ('homework = "hw2"', 'homework = "hw7"', "use one of: hw1, hw2"),
+    ],
+)
+def test_a_schedule_that_does_not_fit_is_refused(mini, old, new, words):
+    miniature.replace(mini / "course.toml", old, new)
+    with pytest.raises(CourseError) as raised:
+        build.build(check=True, root=mini)
+    assert words in str(raised.value)
 
 
 def test_slips_are_hashed_and_found_and_no_right_value_goes_in(built, monkeypatch):

@@ -15,7 +15,7 @@ from scipy.stats import multivariate_normal
 
 from autograder import build, references
 from hlmtools import load_dataset
-from hlmtools.results import GrowthResult
+from hlmtools.records import GrowthResult
 from hlmtools.simulate import growth
 
 build.use_solved()

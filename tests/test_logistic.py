@@ -16,7 +16,7 @@ from scipy.stats import norm
 from autograder import build, references
 from hlmtools import load_dataset, numerical
 from hlmtools.numerical import derivatives
-from hlmtools.results import LogitResult
+from hlmtools.records import LogitResult
 from hlmtools.simulate import two_level_logit
 
 build.use_solved()

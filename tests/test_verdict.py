@@ -51,6 +51,15 @@ def test_alerts_stay_out_of_what_students_see() -> None:
     assert "longer than 60 s" not in json.dumps(shown)
 
 
+def test_how_far_a_number_is_off_is_stored_and_never_shown() -> None:
+    off = replace(CASES[1], got="hsb_psi = 8.6139", near=True)
+    verdict = replace(VERDICT, cases=(CASES[0], off))
+    shown = json.dumps(verdict.to_results())
+    assert "8.6139" not in shown
+    assert "near" not in shown
+    assert Verdict.from_results(json.loads(json.dumps(verdict.to_stored()))).cases[1] == off
+
+
 def test_sums_without_binary_tails() -> None:
     cases = tuple(replace(CASES[0], points=0.1, question=f"task1_{i}") for i in range(3))
     verdict = replace(VERDICT, cases=cases)

@@ -192,7 +192,10 @@ def test_a_written_answer_that_is_not_found_is_a_finding(hw1):
 def test_a_stub_that_earns_points_is_a_finding(hw1, monkeypatch):
     cases = [_case(), _case(passed=False), _case("1.2", passed=False), _case("1.3", points=0)]
     monkeypatch.setattr(verify, "_graded", lambda *given: _verdict(hw1, *cases))
-    assert verify.stub_findings(hw1, "none") == ["task 1.1: the untouched stub earns 2 points"]
+    assert verify.stub_findings(hw1, "none") == [
+        "task 1.1: the untouched stub earns 2 points",
+        "task 1.1: a module that refuses every call earns 2 points",
+    ]
 
 
 def test_a_sentence_counts_only_in_a_case_that_fails():

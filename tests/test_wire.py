@@ -196,7 +196,7 @@ def test_size_is_bounded_on_both_sides():
 
 
 def test_results_cross_by_their_fields_to_the_sandbox_only():
-    from hlmtools.results import AnovaComponents
+    from hlmtools.records import AnovaComponents
 
     result = AnovaComponents(psi=1.0, sigma2=2.0, msb=3.0, msw=2.0, n0=4.0)
     data = wire.pack(result)

@@ -14,7 +14,7 @@ from scipy.stats import chi2, multivariate_normal
 
 from autograder import build, references
 from hlmtools import load_dataset, plots
-from hlmtools.results import RIResult
+from hlmtools.records import RIResult
 from hlmtools.simulate import two_level, with_covariate
 
 build.use_solved()

@@ -27,7 +27,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import optimize
 
-from hlmtools.results import GrowthProducts, GrowthProfile, GrowthResult
+from hlmtools.records import GrowthProducts, GrowthProfile, GrowthResult
 
 Table = pd.DataFrame | np.ndarray
 
@@ -150,7 +150,7 @@ def cross_products(y: ArrayLike, X: Table, Z: Table, g: ArrayLike) -> GrowthProd
 
     Returns
     -------
-    A `hlmtools.results.GrowthProducts`; persons sorted by their label.
+    A `hlmtools.records.GrowthProducts`; persons sorted by their label.
 
     Raises
     ------
@@ -228,7 +228,7 @@ def growth_profile(theta: ArrayLike, cross: GrowthProducts) -> GrowthProfile:
 
     Returns
     -------
-    A `hlmtools.results.GrowthProfile`: deviance (-2 log-likelihood), sigma2 (squared units of y),
+    A `hlmtools.records.GrowthProfile`: deviance (-2 log-likelihood), sigma2 (squared units of y),
     beta (p,) and cov_beta (p, p).
     At theta = 0 they are those of an ordinary regression (by maximum likelihood, r2 / N).
 
@@ -291,7 +291,7 @@ def growth_fit(
 
     Returns
     -------
-    A `hlmtools.results.GrowthResult`: beta and cov_beta by the names of X, Psi, sigma2, deviance,
+    A `hlmtools.records.GrowthResult`: beta and cov_beta by the names of X, Psi, sigma2, deviance,
     singular and cross.
     singular is True where a diagonal entry of Lambda is within 1e-4 of 0.
 

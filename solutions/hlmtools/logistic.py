@@ -28,7 +28,7 @@ from scipy.special import expit, logsumexp
 from scipy.stats import chi2, norm
 
 from hlmtools.numerical import derivatives
-from hlmtools.results import LogitResult
+from hlmtools.records import LogitResult
 
 
 def log_joint(u: ArrayLike, eta: ArrayLike, y: ArrayLike, g: ArrayLike, sigma: float) -> np.ndarray:
@@ -253,7 +253,7 @@ def fit_logit_ri(y: ArrayLike, X: pd.DataFrame, g: ArrayLike, k: int = 15) -> Lo
 
     Returns
     -------
-    A `hlmtools.results.LogitResult`: params and bse (Series by the columns of X), psi (squared
+    A `hlmtools.records.LogitResult`: params and bse (Series by the columns of X), psi (squared
     log-odds), llf, k, singular, and the data y, X, g.
     Where no positive sigma beats sigma = 0, psi is exactly 0, singular is True, and the standard
     errors are those of the ordinary logistic regression.

@@ -29,7 +29,7 @@ from scipy import optimize
 from scipy.special import expit, logsumexp
 from scipy.stats import chi2, f
 
-from hlmtools.results import Block, GEEResult, GLSProfile, GLSResult, MundlakResult
+from hlmtools.records import Block, GEEResult, GLSProfile, GLSResult, MundlakResult
 
 
 def cluster_robust_ols(X: pd.DataFrame, y: ArrayLike, g: ArrayLike) -> pd.DataFrame:
@@ -176,7 +176,7 @@ def gls_profile(par: ArrayLike, kind: str, blocks: list[Block]) -> GLSProfile:
 
     Returns
     -------
-    A `hlmtools.results.GLSProfile`: beta (p,), M (p, p), r2, log_det and N.
+    A `hlmtools.records.GLSProfile`: beta (p,), M (p, p), r2, log_det and N.
 
     Raises
     ------
@@ -280,7 +280,7 @@ def gls_pattern(
 
     Returns
     -------
-    A `hlmtools.results.GLSResult`: ``table`` (columns beta and se, one row a column of X), ``cov``
+    A `hlmtools.records.GLSResult`: ``table`` (columns beta and se, one row a column of X), ``cov``
     (covariance matrix of beta), ``Sigma`` (T, T), ``deviance``, ``kind``, ``n_par`` (coefficients
     plus variance parameters, sigma2 included), ``nobs``; from them ``llf`` and ``aic``.
 
@@ -442,7 +442,7 @@ def mundlak(X: pd.DataFrame, y: ArrayLike, g: ArrayLike, columns: list[str]) -> 
 
     Returns
     -------
-    A `hlmtools.results.MundlakResult`: ``table`` (beta and se; covariates, then means), ``stat``,
+    A `hlmtools.records.MundlakResult`: ``table`` (beta and se; covariates, then means), ``stat``,
     ``df``, ``p``.
 
     Raises
@@ -586,7 +586,7 @@ def gee_exch(
 
     Returns
     -------
-    A `hlmtools.results.GEEResult`: ``table`` (columns beta, naive, robust), ``alpha``, ``phi``.
+    A `hlmtools.records.GEEResult`: ``table`` (columns beta, naive, robust), ``alpha``, ``phi``.
 
     Raises
     ------

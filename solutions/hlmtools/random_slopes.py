@@ -26,7 +26,7 @@ from numpy.typing import ArrayLike
 from scipy import optimize
 from scipy.stats import chi2, norm
 
-from hlmtools.results import CrossProducts, LMMProfile, LMMResult
+from hlmtools.records import CrossProducts, LMMProfile, LMMResult
 
 
 def cross_products(y: ArrayLike, X: ArrayLike, Z: ArrayLike, g: ArrayLike) -> CrossProducts:
@@ -50,7 +50,7 @@ def cross_products(y: ArrayLike, X: ArrayLike, Z: ArrayLike, g: ArrayLike) -> Cr
 
     Returns
     -------
-    A `hlmtools.results.CrossProducts`: clusters (sorted labels, a pandas Index), n, ZZ, ZX, Zy,
+    A `hlmtools.records.CrossProducts`: clusters (sorted labels, a pandas Index), n, ZZ, ZX, Zy,
     XX, Xy and yy.
 
     Raises
@@ -179,7 +179,7 @@ def lmm_profile(theta: ArrayLike, stats: CrossProducts) -> LMMProfile:
 
     Returns
     -------
-    A `hlmtools.results.LMMProfile`: beta (p,), r2, M (p, p) and log_det.
+    A `hlmtools.records.LMMProfile`: beta (p,), r2, M (p, p) and log_det.
 
     Raises
     ------
@@ -285,7 +285,7 @@ def fit_lmm(y: ArrayLike, X: ArrayLike, Z: ArrayLike, g: ArrayLike, reml: bool =
 
     Returns
     -------
-    A `hlmtools.results.LMMResult`: beta, se, Psi, sigma2, theta, deviance, reml, singular, stats.
+    A `hlmtools.records.LMMResult`: beta, se, Psi, sigma2, theta, deviance, reml, singular, stats.
     singular is True where an entry on the diagonal of Lambda is below 1e-4, as in lme4.
 
     Raises

@@ -1197,7 +1197,7 @@ def form_of_eb_predict(eb_predict):
     import pandas as pd
 
     from hlmtools import check
-    from hlmtools.results import VCResult
+    from hlmtools.records import VCResult
 
     stats = pd.DataFrame({"n": [4, 1], "mean": [12.0, 5.0], "ssw": [9.0, 0.0]}, index=["a", "b"])
     fit = VCResult(10.0, 1.5, 4.0, 16.0, 30.0, True, False, stats)

@@ -997,7 +997,7 @@ def form_of_contextual_and_mundlak_test(contextual, mundlak_test):
     import pandas as pd
 
     from hlmtools import check
-    from hlmtools.results import RIResult
+    from hlmtools.records import RIResult
 
     names = ["dev", "mean"]
     cov = pd.DataFrame([[0.16, 0.10], [0.10, 0.40]], index=names, columns=names)
@@ -1038,7 +1038,7 @@ def slopes_that_are_correlated(contextual):
     import pandas as pd
 
     from autograder import expect
-    from hlmtools.results import RIResult
+    from hlmtools.records import RIResult
 
     names = ["const", "m", "d"]
     rows = [[1.0, 0.2, -0.1], [0.2, 0.7, 0.15], [-0.1, 0.15, 0.3]]
@@ -1361,7 +1361,7 @@ def form_of_r2_levels(r2_levels):
     import pandas as pd
 
     from hlmtools import check
-    from hlmtools.results import RIResult
+    from hlmtools.records import RIResult
 
     b, cov, sizes = pd.Series([1.0], ["const"]), pd.DataFrame([[1.0]], ["const"], ["const"]), [2, 6]
     null = RIResult(b, cov, 8.0, 30.0, 99.0, True, False, pd.Series(sizes))
@@ -1554,7 +1554,7 @@ def form_of_lrt_fixed(lrt_fixed):
     import pandas as pd
 
     from hlmtools import check
-    from hlmtools.results import RIResult
+    from hlmtools.records import RIResult
 
     fits = []
     for names, deviance in ((["const"], 203.841459), (["const", "x"], 200.0)):

@@ -434,7 +434,7 @@ def form_of_lmm_profile(lmm_profile):
     import pandas as pd
 
     from hlmtools import check
-    from hlmtools.results import CrossProducts
+    from hlmtools.records import CrossProducts
 
     stats = CrossProducts(
         clusters=pd.Index(["a", "b"]),
@@ -1462,7 +1462,7 @@ def form_of_eb_lmm(eb_lmm):
     import pandas as pd
 
     from hlmtools import check
-    from hlmtools.results import CrossProducts, LMMResult
+    from hlmtools.records import CrossProducts, LMMResult
 
     ones = np.array([[[4.0]], [[1.0]]])
     stats = CrossProducts(

@@ -1464,7 +1464,7 @@ def form_of_eb_mean_mode(eb_mean_mode):
     import pandas as pd
 
     from hlmtools import check
-    from hlmtools.results import LogitResult
+    from hlmtools.records import LogitResult
 
     y, g = pd.Series([0, 1, 1, 1]), pd.Series(["a", "a", "b", "b"])
     X, params = pd.DataFrame({"const": [1.0] * 4}), pd.Series({"const": 0.0})
@@ -1511,7 +1511,7 @@ def predictions_for_other_clusters(eb_mean_mode):
     import pandas as pd
 
     from autograder import expect
-    from hlmtools.results import LogitResult
+    from hlmtools.records import LogitResult
     from hlmtools.simulate import two_level_logit
 
     d = two_level_logit(psi=3, sizes=[3, 8, 2, 15, 5, 1], beta=(-0.8, 0.6), seed=4701)
@@ -1532,7 +1532,7 @@ def no_variance_no_effects(eb_mean_mode):
     import pandas as pd
 
     from autograder import expect
-    from hlmtools.results import LogitResult
+    from hlmtools.records import LogitResult
 
     y, g = pd.Series([0, 1, 1, 0]), pd.Series(["a", "a", "b", "b"])
     X, params = pd.DataFrame({"const": [1.0] * 4}), pd.Series({"const": 0.2})
@@ -1638,7 +1638,7 @@ def form_of_lrt_psi(lrt_psi):
     import pandas as pd
 
     from hlmtools import check
-    from hlmtools.results import LogitResult
+    from hlmtools.records import LogitResult
 
     y, g = pd.Series([1, 1, 1, 0]), pd.Series(["a", "a", "b", "b"])
     X, params = pd.DataFrame({"const": [1.0] * 4}), pd.Series({"const": 1.0})
@@ -1685,7 +1685,7 @@ def test_on_other_data(lrt_psi):
     import pandas as pd
 
     from autograder import expect
-    from hlmtools.results import LogitResult
+    from hlmtools.records import LogitResult
     from hlmtools.simulate import two_level_logit
 
     d = two_level_logit(psi=0.5, sizes=[6, 9, 4, 12, 7, 10], beta=(-0.3, 0.9), seed=4801)
@@ -1707,7 +1707,7 @@ def no_improvement_has_probability_one(lrt_psi):
     import pandas as pd
 
     from autograder import expect
-    from hlmtools.results import LogitResult
+    from hlmtools.records import LogitResult
 
     y, g = pd.Series([1, 0, 1, 0]), pd.Series(["a", "a", "b", "b"])
     X, params = pd.DataFrame({"const": [1.0] * 4}), pd.Series({"const": 0.0})

@@ -357,7 +357,7 @@ def clocks_of_both_studies(egsingle_from_start, sleepstudy_week):
 # **Write** `cross_products(y, X, Z, g)`, `growth_profile(theta, cross)` and `growth_fit(y, X, Z, g, correlated=True)`.
 # If you kept your functions of Homework 3, start from them.
 # Let the minimizer choose the sign of the diagonal of $\Lambda$; a bound at 0 is a place where it can get stuck (notes 5.2).
-# The result classes `GrowthProducts`, `GrowthProfile` and `GrowthResult` are imported for you; `help(hlmtools.results)` describes their fields.
+# The result classes `GrowthProducts`, `GrowthProfile` and `GrowthResult` are imported for you; `help(hlmtools.records)` describes their fields.
 #
 # **Apply** them to `egsingle`, with the design `egsingle_X` of the first cell as `X` and as `Z`:
 # - `egsingle_cross`, its cross-products, and `egsingle_dev_trial`, the deviance at $\theta = (1.5,\ 0.1,\ 0.3)$;
@@ -447,7 +447,7 @@ def form_of_growth_profile(growth_profile):
     import numpy as np
 
     from hlmtools import check
-    from hlmtools.results import GrowthProducts
+    from hlmtools.records import GrowthProducts
 
     one = np.ones((1, 1))
     cross = GrowthProducts(
@@ -1299,7 +1299,7 @@ def form_of_gap_at(gap_at):
     import pandas as pd
 
     from hlmtools import check
-    from hlmtools.results import GrowthResult
+    from hlmtools.records import GrowthResult
 
     names = ["girl", "time:girl"]
     cov = pd.DataFrame([[0.16, 0.03], [0.03, 0.01]], index=names, columns=names)
@@ -1626,7 +1626,7 @@ def form_of_trajectory_eb(trajectory_eb):
     import pandas as pd
 
     from hlmtools import check
-    from hlmtools.results import GrowthProducts, GrowthResult
+    from hlmtools.records import GrowthProducts, GrowthResult
 
     names = ("intercept", "time")
     cross = GrowthProducts(

@@ -393,7 +393,7 @@ def form_of_the_deviance(gls_profile, gls_deviance):
     import numpy as np
 
     from hlmtools import check
-    from hlmtools.results import Block
+    from hlmtools.records import Block
 
     X, y = np.ones((2, 2, 1)), np.array([[1.0, 3.0], [5.0, 7.0]])
     blocks = [Block(np.array([0, 1]), X, y, 2)]

@@ -92,7 +92,7 @@ for folder in ("@ROOT@", "@ROOT@/tests", "@OUTSIDE@", "/", "/usr/lib", "/etc", "
             action()
         except OSError:
             pass
-for path in ("hlmtools/check.py", "hlmtools/results.py", "/judge/wire.py", "/judge/worker.py"):
+for path in ("hlmtools/check.py", "hlmtools/records.py", "/judge/wire.py", "/judge/worker.py"):
     try:
         pathlib.Path(path).write_text("raise SystemExit")
     except OSError:
@@ -121,7 +121,7 @@ except OSError as error:
 _PATCH = """\
 import builtins, gc, sys
 import otter
-from hlmtools import check, results
+from hlmtools import check, records
 
 class Passed:
     passed = passed_all = True

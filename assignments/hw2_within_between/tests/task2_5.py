@@ -11,7 +11,7 @@ points = None
 def form_of_contextual_and_mundlak_test(contextual, mundlak_test):
     import pandas as pd
     from hlmtools import check
-    from hlmtools.results import RIResult
+    from hlmtools.records import RIResult
     names = ['dev', 'mean']
     cov = pd.DataFrame([[0.16, 0.1], [0.1, 0.4]], index=names, columns=names)
     sizes = pd.Series([2, 2])

@@ -11,7 +11,7 @@ points = None
 def form_of_r2_levels(r2_levels):
     import pandas as pd
     from hlmtools import check
-    from hlmtools.results import RIResult
+    from hlmtools.records import RIResult
     b, cov, sizes = (pd.Series([1.0], ['const']), pd.DataFrame([[1.0]], ['const'], ['const']), [2, 6])
     null = RIResult(b, cov, 8.0, 30.0, 99.0, True, False, pd.Series(sizes))
     fit = RIResult(b, cov, 2.0, 24.0, 90.0, True, False, pd.Series(sizes))

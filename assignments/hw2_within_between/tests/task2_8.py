@@ -12,7 +12,7 @@ def form_of_lrt_fixed(lrt_fixed):
     import numpy as np
     import pandas as pd
     from hlmtools import check
-    from hlmtools.results import RIResult
+    from hlmtools.records import RIResult
     fits = []
     for names, deviance in ((['const'], 203.841459), (['const', 'x'], 200.0)):
         cov = pd.DataFrame(np.eye(len(names)), names, names)

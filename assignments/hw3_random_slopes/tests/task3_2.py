@@ -23,7 +23,7 @@ def form_of_lmm_profile(lmm_profile):
     import numpy as np
     import pandas as pd
     from hlmtools import check
-    from hlmtools.results import CrossProducts
+    from hlmtools.records import CrossProducts
     stats = CrossProducts(clusters=pd.Index(['a', 'b']), n=np.array([2, 2]), ZZ=np.array([[[2.0]], [[2.0]]]), ZX=np.array([[[2.0]], [[2.0]]]), Zy=np.array([[24.0], [44.0]]), XX=np.array([[4.0]]), Xy=np.array([68.0]), yy=1272.0)
     found = lmm_profile([math.sqrt(1.5)], stats)
     check.by_hand(found.log_det, 2 * math.log(4), 'log_det of 10, 14 | 20, 24', 'A = 1 + 1.5 * 2')

@@ -12,7 +12,7 @@ def form_of_eb_lmm(eb_lmm):
     import numpy as np
     import pandas as pd
     from hlmtools import check
-    from hlmtools.results import CrossProducts, LMMResult
+    from hlmtools.records import CrossProducts, LMMResult
     ones = np.array([[[4.0]], [[1.0]]])
     stats = CrossProducts(clusters=pd.Index(['a', 'b']), n=np.array([4, 1]), ZZ=ones, ZX=ones, Zy=np.array([[48.0], [5.0]]), XX=np.array([[5.0]]), Xy=np.array([53.0]), yy=610.0)
     fit = LMMResult(beta=np.array([10.0]), se=np.array([1.5]), Psi=np.array([[4.0]]), sigma2=16.0, theta=np.array([0.5]), deviance=30.0, reml=True, singular=False, stats=stats)

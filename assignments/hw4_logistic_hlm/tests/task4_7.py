@@ -11,7 +11,7 @@ points = None
 def form_of_eb_mean_mode(eb_mean_mode):
     import pandas as pd
     from hlmtools import check
-    from hlmtools.results import LogitResult
+    from hlmtools.records import LogitResult
     y, g = (pd.Series([0, 1, 1, 1]), pd.Series(['a', 'a', 'b', 'b']))
     X, params = (pd.DataFrame({'const': [1.0] * 4}), pd.Series({'const': 0.0}))
     table = eb_mean_mode(LogitResult(params, params, 4.0, -2.6, 15, False, y, X, g))

@@ -12,7 +12,7 @@ def form_of_lrt_psi(lrt_psi):
     import math
     import pandas as pd
     from hlmtools import check
-    from hlmtools.results import LogitResult
+    from hlmtools.records import LogitResult
     y, g = (pd.Series([1, 1, 1, 0]), pd.Series(['a', 'a', 'b', 'b']))
     X, params = (pd.DataFrame({'const': [1.0] * 4}), pd.Series({'const': 1.0}))
     smaller = 3 * math.log(3 / 4) + math.log(1 / 4)

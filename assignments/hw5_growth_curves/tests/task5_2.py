@@ -25,7 +25,7 @@ def form_of_growth_profile(growth_profile):
     import math
     import numpy as np
     from hlmtools import check
-    from hlmtools.results import GrowthProducts
+    from hlmtools.records import GrowthProducts
     one = np.ones((1, 1))
     cross = GrowthProducts(XX=2 * one, Xy=np.array([8.0]), yy=40.0, ZZ=np.array([[[1.0]], [[1.0]]]), ZX=np.array([[[1.0]], [[1.0]]]), Zy=np.array([[2.0], [6.0]]), nobs=2, labels=('a', 'b'), x_names=('intercept',), z_names=('intercept',))
     profile = growth_profile([1.0], cross)

@@ -24,7 +24,7 @@ def form_of_gap_at(gap_at):
     import numpy as np
     import pandas as pd
     from hlmtools import check
-    from hlmtools.results import GrowthResult
+    from hlmtools.records import GrowthResult
     names = ['girl', 'time:girl']
     cov = pd.DataFrame([[0.16, 0.03], [0.03, 0.01]], index=names, columns=names)
     beta = pd.Series([2.0, -0.5], index=names)
