@@ -22,7 +22,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -52,11 +52,19 @@ from autograder.verdict import CaseResult, Status, Verdict, WrittenAnswer
 
 MAX_NEW_KERNELS = 6
 MAX_WRITTEN = 20_000
+NOT_REACHED = "This check was not reached in the time that there is."
+
+Told = Callable[[Verdict], None]
+
 _CHECK_CELL = re.compile(r"^\s*grader\.check\(\s*[\"'](\w+)[\"']\s*\)", re.MULTILINE)
 
 
 def grade_submission(
-    hw: str, submission: Submission, sandbox: str, limits: course.Limits | None = None
+    hw: str,
+    submission: Submission,
+    sandbox: str,
+    limits: course.Limits | None = None,
+    told: Told | None = None,
 ) -> Verdict:
     """Grade one submission.
 
@@ -70,6 +78,8 @@ def grade_submission(
         ``bwrap``, ``user`` or ``none``.
     limits
         Bounds; those of course.toml by default.
+    told
+        Is given what is known so far after each test case.
 
     Returns
     -------
@@ -81,7 +91,7 @@ def grade_submission(
     strength = check_sandbox(sandbox)
     if submission.problem is None:
         try:
-            with Session(assignment, submission, sandbox, limits) as session:
+            with Session(assignment, submission, sandbox, limits, told) as session:
                 session.run_notebook()
                 verdict = session.verdict()
         except Unreadable as problem:
@@ -118,6 +128,8 @@ class Session:
         Kind of sandbox.
     limits
         Bounds; those of course.toml by default.
+    told
+        Is given what is known so far after each test case.
 
     Examples
     --------
@@ -134,8 +146,10 @@ class Session:
         submission: Submission,
         sandbox: str,
         limits: course.Limits | None = None,
+        told: Told | None = None,
     ) -> None:
         self.assignment, self.submission = assignment, submission
+        self._told = told
         self.limits = limits or course.load().limits
         self.sandbox = sandbox
         self.notebook = _read_notebook(submission)
@@ -281,6 +295,8 @@ class Session:
         for position, case in enumerate(test_file.test_cases):
             if bool(case.hidden) == hidden:
                 self.cases[question, position] = self._run_case(test_file, position, index)
+                if self._told is not None:
+                    self._told(self.verdict())
 
     def _run_case(self, test_file: JudgeTestFile, position: int, index: int) -> CaseResult:
         started = time.monotonic()
@@ -341,6 +357,8 @@ class Session:
         return [self._counted(question, position) for position in range(count)]
 
     def _counted(self, question: str, position: int) -> CaseResult:
+        if (question, position) not in self.cases:
+            return _not_run(question, self._files[question].test_cases[position], NOT_REACHED)
         case = self.cases[question, position]
         never = sorted(self._refused[question, position] - self._conduct.answered)
         if not (case.passed and case.hidden and never):
@@ -351,7 +369,7 @@ class Session:
     # --------------------------------------------------------------------------- the verdict
 
     def verdict(self) -> Verdict:
-        """What is known once the notebook has run."""
+        """What is known by now; a case that has not run yet has not passed."""
         cases = tuple(case for name in self._files for case in self._results(name))
         status: Status = "partial" if self.partial else "repaired" if self.repairs else "ok"
         return Verdict(
@@ -435,15 +453,7 @@ def _lay_out(folder: Path, assignment: Assignment, submission: Submission) -> Wo
 def _unreadable(assignment: Assignment, submission: Submission, problem: str) -> Verdict:
     """Nothing could run: every case failed, and the reason stands in the alerts."""
     cases = [
-        CaseResult(
-            task=task_of(name),
-            question=name,
-            name=label(case.body.test_func.__name__),
-            points=float(case.points),
-            passed=False,
-            hidden=bool(case.hidden),
-            message="Nothing could be run.",
-        )
+        _not_run(name, case, "Nothing could be run.")
         for name, source in assignment.tests.items()
         for case in ExceptionTestFile.from_string(source).test_cases
     ]
@@ -456,4 +466,16 @@ def _unreadable(assignment: Assignment, submission: Submission, problem: str) ->
         status="unreadable",
         cases=tuple(cases),
         alerts=(problem,),
+    )
+
+
+def _not_run(question: str, case: Any, message: str) -> CaseResult:
+    return CaseResult(
+        task=task_of(question),
+        question=question,
+        name=label(case.body.test_func.__name__),
+        points=float(case.points),
+        passed=False,
+        hidden=bool(case.hidden),
+        message=message,
     )
