@@ -171,6 +171,27 @@ def grade(hw: str, path: Path, out: Path, jobs: int, sandbox: str, fresh: bool) 
 
 
 @main.command()
+@click.argument("hw", type=_HW)
+@click.argument("out", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def written(hw: str, out: Path) -> None:
+    """Collect the written answers of a graded run for scoring.
+
+    Writes DIR/written: one page a question with its rubric, answers without names, and scores.csv
+    to fill in.  Run it again after new submissions; what was filled in stays.
+    hlm grade, hlm report and hlm export take the scores in.
+    """
+    from autograder import written as questions
+
+    found = questions.collect(course.homework(hw), out)
+    click.echo(f"{found.answers} answers, {found.scored} of them scored.")
+    for name in found.outdated:
+        click.echo(f"  {name}: the answer changed after it was scored; score it again.")
+    for path in found.pages:
+        click.echo(f"Page: {path}")
+    click.echo(f"Fill in points and remarks: {found.table}")
+
+
+@main.command()
 @_JOBS
 def demo(jobs: int) -> None:
     """Grade a small class of honest, mistaken, broken and hostile submissions."""

@@ -7,24 +7,15 @@ Messages come from the judge, which lets none of them hold an expected value or 
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import groupby
-from pathlib import Path
-from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-
-from autograder import rendering
+from autograder import pages, rendering
 from autograder.course import Homework
 from autograder.rendering import Rendered
 from autograder.verdict import CaseResult, Verdict
 
-_TEMPLATES = Path(__file__).parent / "templates"
 _STATUS = {
     "repaired": "Something had to be mended before it could be graded.",
     "partial": "Part of your notebook could not run to its end; everything else was graded.",
@@ -70,12 +61,11 @@ def page(verdict: Verdict, homework: Homework) -> str:
     """
     ran = rendering.notebook(verdict.executed)
     tasks = _tasks(verdict, ran) if verdict.status != "unreadable" else []
-    style = _style()
-    return _template().render(
+    return pages.render(
+        "feedback.html",
+        ["feedback.css"],
         homework=homework,
         verdict=verdict,
-        style=Markup(style),
-        policy=_policy(style),
         notice=_STATUS.get(verdict.status),
         reason=verdict.alerts[0] if verdict.status == "unreadable" and verdict.alerts else None,
         ended=[cell for cell in ran.cells if cell.ended],
@@ -123,48 +113,3 @@ def _hints(cases: Iterable[CaseResult]) -> list[Hint]:
                 case.message, case.see, tuple(dict.fromkeys([*tasks, case.task]))
             )
     return list(found.values())
-
-
-@lru_cache
-def _style() -> str:
-    return (_TEMPLATES / "feedback.css").read_text(encoding="utf-8")
-
-
-def _policy(style: str) -> str:
-    """Nothing loads, nothing runs; pictures stand in the page, the style is this one."""
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    allowed = f"img-src data:; style-src 'sha256-{digest}'"
-    return f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'"
-
-
-@lru_cache
-def _template() -> Any:
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"points": _points, "sentence": _sentence, "clean": rendering.clean}
-    environment.filters["without_see"] = _without_see
-    return environment.get_template("feedback.html")
-
-
-def _without_see(message: str, see: str | None) -> str:
-    """A slip's sentence without its reference, which the page shows by itself."""
-    return message.removesuffix(f" (See {see}.)")
-
-
-def _points(number: float) -> str:
-    """Points without needless zeros.
-
-    >>> _points(2.0), _points(0.25)
-    ('2', '0.25')
-    """
-    return f"{number:.2f}".rstrip("0").rstrip(".")
-
-
-def _sentence(words: str) -> str:
-    """Words with a capital letter in front; the rest stays, as it may name code."""
-    return words[:1].upper() + words[1:]

@@ -113,8 +113,13 @@ def safe(text: str) -> str:
     ("'=HYPERLINK(1)", "'-Anne", "' @x", 'Ann Lee', 'hw-1')
     """
     line = " ".join(clean(text.replace("\r", "\n")).splitlines()).replace("\t", " ")
-    first = line.lstrip().lstrip("\ufeff\u200b\u00a0\"'")[:1]
-    return f"'{line}" if first in set("=+-@|%\uff1d\uff0b\uff0d\uff20") and first else line
+    return f"'{line}" if is_formula(line) else line
+
+
+def is_formula(text: str) -> bool:
+    """Whether a spreadsheet may take a cell for a formula."""
+    first = text.lstrip().lstrip("\ufeff\u200b\u00a0\"'")[:1]
+    return first in set("=+-@|%\uff1d\uff0b\uff0d\uff20") and bool(first)
 
 
 def markdown(text: str) -> Markup:
