@@ -283,7 +283,7 @@ def test_a_wrong_answer_is_made_and_undone(hw1):
     exec("\n".join(each.text for each in notebook), names)
     before = {key: names[key] for key in "abcde"}
     slip = Slip("s", "", "", WrongAnswer("b = a + 7"))
-    make, undo = verify._patch(hw1, slip, notebook)
+    make, undo = verify._patch(hw1, slip.code, notebook)
     exec(make, names)
     assert [names[key] for key in "abcde"] == [10, 17, [17, 10], 5, 32]
     exec(undo, names)
@@ -296,7 +296,7 @@ def test_a_wrong_function_is_made_and_undone(hw1):
     notebook = list(statements.statements("x = icc(1.0, 3.0)\ny = 2"))
     names = {"icc": lambda psi, sigma2: psi / (psi + sigma2)}
     wrong = WrongFunction("icc", len, "def icc(psi, sigma2):\n    return psi / sigma2\n")
-    make, undo = verify._patch(hw1, Slip("s", "", "", wrong), notebook)
+    make, undo = verify._patch(hw1, wrong, notebook)
     try:
         exec(make, names)
         assert names["x"] == 1 / 3
