@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -50,15 +52,20 @@ def new(
     for path in files:
         if (ROOT / path).exists():
             raise CourseError(f"{path} is there already. Move it away, or choose another title.")
-    entry = _entry(plan, hw, title)
-    for path, text in files.items():
-        progress(f"writing {path}")
-        (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
-        (ROOT / path).write_text(text, encoding="utf-8", newline="\n")
-    with (ROOT / "course.toml").open("a", encoding="utf-8", newline="\n") as file:
-        file.write(entry)
-    _assemble(hw)
-    built = build.build([hw], progress=progress)
+    settings = ROOT / "course.toml"
+    before = settings.read_bytes()
+    try:
+        for path, text in files.items():
+            progress(f"writing {path}")
+            (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
+            (ROOT / path).write_text(text, encoding="utf-8", newline="\n")
+        settings.write_bytes(before + _entry(plan, hw, title).encode())
+        _assemble(hw)
+        built = build.build([hw], progress=progress)
+    except BaseException:
+        settings.write_bytes(before)
+        _take_back(files)
+        raise
     return [*files, *(line.partition(":")[0] for line in built)]
 
 
@@ -134,7 +141,25 @@ def _entry(plan: Course, hw: str, title: str) -> str:
     }
     lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
     times = [f"released = {released:%Y-%m-%dT%H:%M:%S}", f"due = {due:%Y-%m-%dT%H:%M:%S}"]
-    return "\n".join(["", "[[assignments]]", *lines, *times, 'data = ["bdf", "rail"]']) + "\n"
+    week = [
+        "[[weeks]]",
+        f"begins = {released:%Y-%m-%d}",
+        f'homework = "{hw}"',
+        f"topic = {json.dumps(title, ensure_ascii=False)}",
+        f'notes = ["{hw[2:]}.1"]',
+        'chapters = "to be chosen"',
+        f'tasks = ["{hw[2:]}.1", "{hw[2:]}.2"]',
+    ]
+    data = 'data = ["bdf", "rail"]'
+    return "\n".join(["", "[[assignments]]", *lines, *times, data, "", *week]) + "\n"
+
+
+def _take_back(files: Iterable[str]) -> None:
+    """Leave the course as it was."""
+    for path in files:
+        (ROOT / path).unlink(missing_ok=True)
+        with suppress(OSError):  # not empty: it was there before
+            (ROOT / path).parent.rmdir()
 
 
 def _assemble(hw: str) -> None:
