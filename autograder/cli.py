@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from autograder import course
 from autograder.course import CourseError
 
 if TYPE_CHECKING:
+    from autograder.regrade import Change
     from autograder.verdict import Verdict
 
 
@@ -62,6 +64,12 @@ _JOBS = click.option(
     show_default="one a processor",
     help="Submissions graded at the same time.",
 )
+
+
+def _table(name: str, says: str) -> Callable[[Any], Any]:
+    """An option that takes a CSV file."""
+    file = click.Path(exists=True, dir_okay=False, path_type=Path)
+    return click.option(name, type=file, metavar="CSV", help=says)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -173,20 +181,102 @@ def release(hw: str, out: Path, force: bool) -> None:
     show_default=True,
     help="Where submissions run; none is for your own only.",
 )
+@click.option("--cold", is_flag=True, help="Start each kernel anew, not from a warm process.")
 @click.option("--fresh", is_flag=True, help="Grade again what is known already.")
-def grade(hw: str, path: Path, out: Path, jobs: int, sandbox: str, fresh: bool) -> None:
-    """Grade a notebook, an export zip, or a folder of either."""
+@_table("--roster", "Students: student_id, name, email, ids of platforms; or a platform's own.")
+@_table("--times", "Times of handing in: student_id, submitted.")
+@_table("--extensions", "What was granted: student_id, hw, extension (a due time, days, excused).")
+@click.option(
+    "--earlier",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of an earlier homework's run, whose late days drew on the bank; repeatable.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what was handed in, and stop there.")
+@click.option("--accept", is_flag=True, help="Take over what a regrade changes without asking.")
+def grade(
+    hw: str,
+    path: Path,
+    out: Path,
+    jobs: int,
+    sandbox: str,
+    cold: bool,
+    fresh: bool,
+    roster: Path | None,
+    times: Path | None,
+    extensions: Path | None,
+    earlier: tuple[Path, ...],
+    dry_run: bool,
+    accept: bool,
+) -> None:
+    """Grade a notebook, an export zip, a folder of either, or what a platform gives.
+
+    PATH may be Canvas' submissions.zip, Moodle's zip, a Gradescope export, or their folders.
+    Who is missing, handed in twice or fits nobody in the roster is said before grading starts.
+    Tables given once are kept in the folder of the run.
+
+    Where tests or references changed, DIR/regrade.md says whose points would change and why; the
+    gradebook changes only when you agree, or with --accept.
+    """
+    from autograder import given, intake
     from autograder import grade as grader
 
+    if cold and sandbox == "bwrap":
+        sandbox = "bwrap-cold"
+    homework = course.homework(hw)
+    files = {"roster": roster, "times": times, "extensions": extensions}
+    tables = given.load(out, homework, **files, earlier=earlier)
+    taken = intake.take_in(homework, path, tables)
+    for line in taken.lines():
+        click.echo(_shown(line, 400), err=not dry_run)
+    if dry_run:
+        return
+    given.keep(out, tables, **files)
+    notes: list[str] = []
     with _progress_bar("Grading") as progress:
         verdicts = grader.grade(
-            hw, path, out, jobs=jobs, sandbox=sandbox, fresh=fresh, progress=progress
+            hw,
+            path,
+            out,
+            jobs=jobs,
+            sandbox=sandbox,
+            fresh=fresh,
+            progress=progress,
+            taken=taken,
+            accept=partial(_agree, accept=accept),
+            say=notes.append,
         )
     odd = [verdict for verdict in verdicts if verdict.status in {"partial", "unreadable"}]
     click.echo(f"{len(verdicts)} graded, {len(odd)} of them partly or not at all.")
     for verdict in odd:
         click.echo(f"  {verdict.submission} ({verdict.status}): {_shown(verdict.reason)}")
+    for note in notes:
+        click.echo(_shown(note, 400))
     click.echo(f"Grades: {out / 'grades.csv'}\nFeedback: {out / 'feedback'}")
+    click.echo(f"Report: {out / 'report.html'}")
+
+
+@main.command()
+@click.argument("out", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def report(out: Path) -> None:
+    """Write DIR/report.html, the class at a glance, from stored results."""
+    from autograder import report as reporter
+
+    click.echo(f"Report: {reporter.write(out)}")
+
+
+def _agree(changes: Sequence[Change], accept: bool) -> bool:
+    """Whether a regrade counts: said with --accept, or asked where somebody can answer."""
+    from autograder import regrade
+
+    click.echo(regrade.summary(changes), err=True)
+    for line in regrade.lines(changes)[:20]:
+        click.echo(f"  {_shown(line, 200)}", err=True)
+    if len(changes) > 20:
+        click.echo(f"  and {len(changes) - 20} more", err=True)
+    if accept or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return accept
+    return click.confirm("Take these changes into the gradebook?", err=True)
 
 
 @main.command()
@@ -221,6 +311,7 @@ def demo(jobs: int) -> None:
     _print_table(verdicts)
     click.echo(f"Sandbox: {verdicts[0].sandbox}")
     click.echo(f"Feedback pages: {graded / 'feedback'}")
+    click.echo(f"Report: {graded / 'report.html'}")
 
 
 # ------------------------------------------------------------------------------------- output
@@ -263,12 +354,12 @@ def _line(done: int, total: int, verdict: Verdict) -> str:
     return f"[{done}/{total}] {verdict.submission}: {points}, {_shown(verdict.reason)}"
 
 
-def _shown(text: str) -> str:
+def _shown(text: str, limit: int = 100) -> str:
     """Text that may hold a student's words, fit for a terminal."""
     from autograder.rendering import clean
 
     line = " ".join(clean(text).split())
-    return line if len(line) <= 100 else f"{line[:99]}…"
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
 def _escaped(text: str) -> str:

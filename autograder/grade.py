@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
@@ -22,11 +20,12 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from autograder import assignment, course, feedback, gradebook, judge, submissions
+from autograder import assignment, course, feedback, given, gradebook, intake, judge
 from autograder.course import CourseError
 from autograder.sandbox import check as check_sandbox
 from autograder.submissions import Submission
 from autograder.verdict import Verdict
+from autograder.writing import write_text
 
 Progress = Callable[[int, int, Verdict], None]
 """Called with the number done, the number in all, and the latest verdict."""
@@ -54,6 +53,9 @@ def grade(
     fresh: bool = False,
     limits: course.Limits | None = None,
     progress: Progress | None = None,
+    taken: intake.Intake | None = None,
+    accept: gradebook.Ask | None = None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> list[Verdict]:
     """Grade a file or a folder of submissions.
 
@@ -62,7 +64,7 @@ def grade(
     hw
         Homework id.
     path
-        A notebook, an otter export zip, or a folder of either.
+        A notebook, an otter export zip, a folder of either, or a platform's class archive.
     out
         Folder of the run; an earlier run there is gone on with.
     jobs
@@ -75,6 +77,12 @@ def grade(
         Bounds; those of course.toml by default.
     progress
         Told of each result.
+    taken
+        The submissions under `path` with their people and times, where they were taken in already.
+    accept
+        Asked before a regrade changes the gradebook; nothing is changed where it is None.
+    say
+        Told of what a TA should look at.
 
     Returns
     -------
@@ -84,7 +92,8 @@ def grade(
     Raises
     ------
     CourseError
-        Where there is no such homework, nothing to grade, or no sandbox.
+        Where there is no such homework, nothing to grade, no sandbox, or a regrade that is not
+        accepted.
     """
     started = time.monotonic()
     run = Run(
@@ -96,7 +105,9 @@ def grade(
         jobs=jobs,
     )
     _refuse_other_homework(run)
-    found = submissions.find(path, run.homework.module, f"{run.homework.id}.ipynb")
+    taken = taken or intake.take_in(run.homework, path, given.load(out, run.homework))
+    taken.write(out)
+    found = list(taken.submissions)
     keys = {each.id: _key(run, each) for each in found}
     verdicts: dict[str, Verdict] = {}
     for verdict in chain(
@@ -107,8 +118,11 @@ def grade(
         if progress is not None:
             progress(len(verdicts), len(found), verdict)
     ordered = [verdicts[name] for name in sorted(verdicts)]
-    gradebook.write_grades(ordered, out / "grades.csv")
+    for line in gradebook.enter(out, run.homework, found, ordered, accept):
+        say(line)
     _write_summary(run, ordered, time.monotonic() - started)
+    _write_modules(run, found)
+    _write_report(out)
     return ordered
 
 
@@ -225,15 +239,21 @@ def _write_summary(run: Run, verdicts: list[Verdict], seconds: float) -> None:
     _write_json(run.out / "run.json", summary)
 
 
+def _write_modules(run: Run, found: list[Submission]) -> None:
+    """The student modules as they were handed in, for whoever looks at similar work."""
+    for submission in found:
+        path = run.out / "modules" / f"{submission.id}.py"
+        if submission.module is None:
+            path.unlink(missing_ok=True)
+        else:
+            write_text(path, submission.module.decode("utf-8", errors="replace"))
+
+
+def _write_report(out: Path) -> None:
+    from autograder import report  # imported late: processes that only grade draw no pictures
+
+    report.write(out)
+
+
 def _write_json(path: Path, data: Any) -> None:
     write_text(path, json.dumps(data, indent=1, sort_keys=True) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
-    with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
-        file.write(text)
-    os.chmod(name, 0o644)
-    os.replace(name, path)

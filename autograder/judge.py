@@ -20,7 +20,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,7 +36,7 @@ from autograder import build, course, expect
 from autograder.assignment import ANSWER_PROMPT, Assignment, load, versions
 from autograder.markers import task_of
 from autograder.remote import Environment, Kernel, KernelLost, TimeOver
-from autograder.sandbox import Workspace, end_user, kernel_spec
+from autograder.sandbox import Workspace, end_user, kernel_spec, new_folder
 from autograder.sandbox import check as check_sandbox
 from autograder.submissions import Submission
 from autograder.testfile import (
@@ -88,7 +87,7 @@ def grade_submission(
     """
     started = time.monotonic()
     assignment = load(hw)
-    strength = check_sandbox(sandbox)
+    check_sandbox(sandbox)
     if submission.problem is None:
         try:
             with Session(assignment, submission, sandbox, limits, told) as session:
@@ -99,7 +98,7 @@ def grade_submission(
     else:
         verdict = _unreadable(assignment, submission, submission.problem)
     seconds = round(time.monotonic() - started, 3)
-    return replace(verdict, sandbox=strength, seconds=seconds, versions=versions())
+    return replace(verdict, sandbox=check_sandbox(sandbox), seconds=seconds, versions=versions())
 
 
 @contextmanager
@@ -171,7 +170,7 @@ class Session:
         self._tests_left = float(self.limits.tests_seconds)
 
     def __enter__(self) -> Session:
-        self._folder = Path(tempfile.mkdtemp(prefix="hlm-"))
+        self._folder = new_folder(self.sandbox)
         self._space = _lay_out(self._folder, self.assignment, self.submission)
         if self.submission.module is None:
             module = self.assignment.homework.module

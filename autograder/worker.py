@@ -1,6 +1,7 @@
 """The untrusted side: an IPython kernel that also answers the judge's questions with data.
 
-The judge starts this file by its path, with `wire.py` beside it, inside the sandbox.
+The judge starts this file by its path, with `wire.py` beside it, inside the sandbox; or
+`forker.py` calls `confine` and `serve` in a process that it forked.
 It bounds itself, gives up its rights, and only then meets code of a submission.
 After the first cell has run, nothing in this process can be believed: the judge treats every
 byte that comes from here as the submission's own.
@@ -16,27 +17,44 @@ import importlib.util
 import io
 import json
 import os
+import random
 import resource
 import sys
 import types
 from pathlib import Path
 from typing import Any
 
+import numpy
+
 MAX_HANDLES = 10_000
 MAX_TEXT = 2_000
 MAX_OUTPUT = 4_000
+SEED = 0
+"""Where the shared random generators start, so that grading twice gives the same result."""
 
 
 def main() -> None:
     """Bound the process, then serve the kernel until the judge ends it."""
     options = _options()
+    confine(options)
+    sys.argv = sys.argv[:1]
+    serve(options)
+
+
+def confine(options: dict[str, Any]) -> None:
+    """Go to the submission's folder, give up rights, and bound the process for good."""
     os.chdir(options["folder"])
-    sys.path.insert(0, options["folder"])
-    _give_up_rights(options["uid"])
+    give_up_rights(options["uid"])
     _bound(options["limits"])
+    with contextlib.suppress(OSError):  # where memory runs out, this process is ended first
+        Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+def serve(options: dict[str, Any]) -> None:
+    """Serve the kernel until the judge ends it; code of a submission runs from here on."""
+    sys.path.insert(0, options["folder"])
     sys.modules["otter"] = _inert_otter()
     os.environ.pop("JPY_PARENT_PID", None)  # a process outside: the sandbox ends with the judge
-    sys.argv = sys.argv[:1]
     from ipykernel.kernelapp import IPKernelApp
 
     IPKernelApp.launch_instance(
@@ -51,7 +69,7 @@ def _options() -> dict[str, Any]:
     return json.loads(parser.parse_args().options)
 
 
-def _give_up_rights(uid: int | None) -> None:
+def give_up_rights(uid: int | None) -> None:
     """Become a user of its own for good, where the sandbox was started by root."""
     if uid is not None:
         os.setgroups([])
@@ -188,6 +206,14 @@ def _answering_kernel(module: str) -> type:
             shell: Any = self.shell
             self.answers = Answers(shell.user_ns, module, wire)
             self.shell_handlers["hlm_ask"] = self.hlm_ask
+            self.seeded = False
+
+        async def do_execute(self, *args: Any, **kwargs: Any) -> Any:
+            if not self.seeded:  # as late as can be: imports and the banner draw from it, too
+                random.seed(SEED)
+                numpy.random.seed(SEED)  # noqa: NPY002
+                self.seeded = True
+            return await super().do_execute(*args, **kwargs)
 
         def hlm_ask(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
             head, data = self.answers.answer(bytes(parent["buffers"][0]))

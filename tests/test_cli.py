@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from conftest import needs_bwrap
+from submissions import archives
 from test_verdict import VERDICT
 
 from autograder import build, cli, course, demo, doctor, grade, release, sandbox, verify
@@ -46,19 +47,30 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 # ------------------------------------------------------------------------ what is passed on
 
 
-def test_grade_passes_everything_on(calls: list[Any], tmp_path: Path) -> None:
+@pytest.fixture
+def box(tmp_path: Path) -> Path:
+    """A folder with one hand-in."""
+    return archives.put(tmp_path / "in", {"ann.ipynb": archives.notebook("1")})
+
+
+def test_grade_passes_everything_on(calls: list[Any], box: Path, tmp_path: Path) -> None:
     options = ["--jobs", "3", "--sandbox", "none", "--fresh"]
-    ran = hlm("grade", "hw1", tmp_path, "--out", tmp_path / "out", *options)
+    ran = hlm("grade", "hw1", box, "--out", tmp_path / "out", *options)
     assert ran.exit_code == 0
-    wanted = {"jobs": 3, "sandbox": "none", "fresh": True}
-    assert calls == [("grade", ("hw1", tmp_path, tmp_path / "out"), wanted)]
+    ((name, positional, named),) = calls
+    assert (name, positional) == ("grade", ("hw1", box, tmp_path / "out"))
+    assert (named["jobs"], named["sandbox"], named["fresh"]) == (3, "none", True)
+    assert [each.id for each in named["taken"].submissions] == ["ann"]
+    assert "1 submission; the time of handing in is known for 0." in ran.stderr
     assert "[1/1] ann-1a2b3c4d: 0.5 of 2.5, it ran longer than 60 s" in ran.stderr
     assert "1 graded, 1 of them partly or not at all." in ran.stdout
     assert str(tmp_path / "out" / "grades.csv") in ran.stdout
 
 
-def test_grade_never_weakens_the_sandbox_by_itself(calls: list[Any], tmp_path: Path) -> None:
-    assert hlm("grade", "hw1", tmp_path, "--out", tmp_path).exit_code == 0
+def test_grade_never_weakens_the_sandbox_by_itself(
+    calls: list[Any], box: Path, tmp_path: Path
+) -> None:
+    assert hlm("grade", "hw1", box, "--out", tmp_path).exit_code == 0
     assert calls[0][2]["sandbox"] == "bwrap"
     assert calls[0][2]["fresh"] is False
 
@@ -110,31 +122,31 @@ def test_findings_are_1(calls: list[Any], monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_course_error_is_one_sentence_on_stderr(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, box: Path, tmp_path: Path
 ) -> None:
     def refuse(*args: Any, **kwargs: Any) -> None:
         raise CourseError("There is no sandbox. Install bubblewrap.")
 
     monkeypatch.setattr(grade, "grade", refuse)
-    ran = hlm("grade", "hw1", tmp_path, "--out", tmp_path)
+    ran = hlm("grade", "hw1", box, "--out", tmp_path)
     assert (ran.exit_code, ran.stdout) == (1, "")
-    assert ran.stderr == "There is no sandbox. Install bubblewrap.\n"
+    assert ran.stderr.endswith("\nThere is no sandbox. Install bubblewrap.\n")
 
 
 def test_unforeseen_error_is_a_sentence_too_unless_asked(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, box: Path, tmp_path: Path
 ) -> None:
     def fail(*args: Any, **kwargs: Any) -> None:
         raise ZeroDivisionError("by nothing")
 
     monkeypatch.setattr(grade, "grade", fail)
-    ran = hlm("grade", "hw1", tmp_path, "--out", tmp_path)
+    ran = hlm("grade", "hw1", box, "--out", tmp_path)
     assert ran.exit_code == 1
     assert "ZeroDivisionError: by nothing" in ran.stderr
     assert "Traceback" not in ran.stderr
     monkeypatch.setenv("HLM_TRACEBACK", "1")
     with pytest.raises(ZeroDivisionError):
-        hlm("grade", "hw1", tmp_path, "--out", tmp_path)
+        hlm("grade", "hw1", box, "--out", tmp_path)
 
 
 def test_words_of_a_student_are_cleaned_for_the_terminal() -> None:
@@ -159,10 +171,10 @@ def test_the_installed_command_answers_quickly_and_without_heavy_imports() -> No
 
 def test_refuses_without_a_sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    sandbox.check.cache_clear()
+    sandbox._check_bwrap.cache_clear()
     (tmp_path / "hw1.ipynb").write_text('{"cells": []}')
     ran = hlm("grade", "hw1", tmp_path / "hw1.ipynb", "--out", tmp_path / "out")
-    sandbox.check.cache_clear()
+    sandbox._check_bwrap.cache_clear()
     assert ran.exit_code == 1
     assert "bubblewrap" in ran.stderr
     assert "apt-get install bubblewrap" in ran.stderr
@@ -193,9 +205,9 @@ def test_doctor_names_what_is_missing_and_the_cure(
     monkeypatch.setattr(doctor, "OLDEST_PYTHON", (4, 0))
     monkeypatch.setattr(doctor, "requirement_pins", lambda text: [("numpy", "0.1"), ("nope", "1")])
     monkeypatch.setenv("PATH", str(tmp_path))
-    sandbox.check.cache_clear()
+    sandbox._check_bwrap.cache_clear()
     ran = hlm("doctor")
-    sandbox.check.cache_clear()
+    sandbox._check_bwrap.cache_clear()
     assert ran.exit_code == 1
     for part in (
         "is too old",
