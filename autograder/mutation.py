@@ -372,12 +372,23 @@ class Bench:
     tests: dict[str, list[JudgeTestFile]]
 
     def notices(self, mutant: Mutant) -> bool:
-        """Whether a test of its task fails, or it never ends."""
+        """Whether a test fails that has to, or it never ends."""
         try:
             with _processor_seconds(_SECONDS):
-                return not self.passes(mutant.task, self.names_with(mutant))
+                return not all(
+                    self.passes(task, self.names_with(mutant, task)) for task in self.tasks(mutant)
+                )
         except _OutOfTime:
             return True
+
+    def tasks(self, mutant: Mutant) -> list[str]:
+        """Its own task, and for an answer of the notebook those whose tests depend on it."""
+        others = [
+            task
+            for task, kept in self.matters.items()
+            if mutant.where == NOTEBOOK and any(each.line == mutant.line for each in kept)
+        ]
+        return list(dict.fromkeys([mutant.task, *others]))
 
     def passes(self, task: str, names: dict[str, Any]) -> bool:
         """Whether all tests of a task pass; the first that fails ends it."""
@@ -390,9 +401,9 @@ class Bench:
                         return False
         return True
 
-    def names_with(self, mutant: Mutant) -> dict[str, Any]:
+    def names_with(self, mutant: Mutant, task: str) -> dict[str, Any]:
         """The notebook's names with a mutant in place and what depends on it run again."""
-        names, matters = dict(self.names), self.matters[mutant.task]
+        names, matters = dict(self.names), self.matters[task]
         if mutant.where == NOTEBOOK:
             later = [each for each in matters if each.line > mutant.line]
             own = next(each for each in self.notebook if each.line == mutant.line)

@@ -116,7 +116,8 @@ class Container:
         if not path.is_absolute():
             return word
         if path.is_dir():
-            self.mounts[path] = str(path)
+            folder = path.parent if path.name == "simple" else path  # an index points beside itself
+            self.mounts[folder] = str(folder)
             return word
         if path.is_file():
             inside = f"{_HOST}/{path.name}"
