@@ -221,11 +221,31 @@ def _packed(entry: zipfile.ZipInfo) -> datetime | None:
 
 def _open_archive(file: IO[bytes], limit: int = MAX_DIRECTORY) -> zipfile.ZipFile:
     try:
+        if not _is_whole(file):
+            raise zipfile.BadZipFile
         return zipfile.ZipFile(_ShortReads(file, limit))
     except Unreadable:
         raise
     except Exception:  # a damaged archive raises whatever its bytes lead to
         raise Unreadable("The archive is damaged or not a zip; export and upload again.") from None
+
+
+def _is_whole(file: IO[bytes]) -> bool:
+    """Whether the archive ends where it says and begins where the file does.
+
+    `zipfile` takes the last end mark that it finds, so that an archive of archives which broke off
+    would be read as the last whole one inside of it.
+    """
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - 22 - 2**16))
+    tail = file.read(22 + 2**16)
+    mark = tail.rfind(b"PK\x05\x06")
+    if mark < 0 or len(tail) - mark < 22:
+        return False
+    length, start, comment = struct.unpack("<LLH", tail[mark + 12 : mark + 22])
+    end = size - len(tail) + mark
+    wide = start == 0xFFFFFFFF or length == 0xFFFFFFFF  # the numbers stand in a record before it
+    return mark + 22 + comment == len(tail) and (wide or start + length in {end, end - 76})
 
 
 def _safe_name(name: str) -> str:

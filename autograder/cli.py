@@ -165,8 +165,12 @@ def release(hw: str, out: Path, force: bool) -> None:
 
 
 @main.command()
-@click.argument("hw", type=_HW)
-@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.argument("words", metavar="[HW] PATH", nargs=-1, required=True)
+@click.option(
+    "--autograder",
+    type=click.Path(exists=True, dir_okay=False, resolve_path=True, path_type=Path),
+    help="In place of HW: the autograder archive of any assignment made by otter assign.",
+)
 @click.option(
     "--out",
     required=True,
@@ -182,6 +186,11 @@ def release(hw: str, out: Path, force: bool) -> None:
     help="Where submissions run; none is for your own only.",
 )
 @click.option("--cold", is_flag=True, help="Start each kernel anew, not from a warm process.")
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Grade on the workers of a dask scheduler, tcp://HOST:8786, in place of this machine.",
+)
 @click.option("--fresh", is_flag=True, help="Grade again what is known already.")
 @_table("--roster", "Students: student_id, name, email, ids of platforms; or a platform's own.")
 @_table("--times", "Times of handing in: student_id, submitted.")
@@ -195,12 +204,13 @@ def release(hw: str, out: Path, force: bool) -> None:
 @click.option("--dry-run", is_flag=True, help="Say what was handed in, and stop there.")
 @click.option("--accept", is_flag=True, help="Take over what a regrade changes without asking.")
 def grade(
-    hw: str,
-    path: Path,
+    words: tuple[str, ...],
+    autograder: Path | None,
     out: Path,
     jobs: int,
     sandbox: str,
     cold: bool,
+    scheduler: str | None,
     fresh: bool,
     roster: Path | None,
     times: Path | None,
@@ -211,6 +221,7 @@ def grade(
 ) -> None:
     """Grade a notebook, an export zip, a folder of either, or what a platform gives.
 
+    HW is a homework of this course; with --autograder, an assignment of any other is graded.
     PATH may be Canvas' submissions.zip, Moodle's zip, a Gradescope export, or their folders.
     Who is missing, handed in twice or fits nobody in the roster is said before grading starts.
     Tables given once are kept in the folder of the run.
@@ -218,12 +229,13 @@ def grade(
     Where tests or references changed, DIR/regrade.md says whose points would change and why; the
     gradebook changes only when you agree, or with --accept.
     """
-    from autograder import given, intake
+    from autograder import assignment, given, intake
     from autograder import grade as grader
 
     if cold and sandbox == "bwrap":
         sandbox = "bwrap-cold"
-    homework = course.homework(hw)
+    source, path = _what_to_grade(words, autograder)
+    homework = assignment.homework(source)
     files = {"roster": roster, "times": times, "extensions": extensions}
     tables = given.load(out, homework, **files, earlier=earlier)
     taken = intake.take_in(homework, path, tables)
@@ -235,16 +247,18 @@ def grade(
     notes: list[str] = []
     with _progress_bar("Grading") as progress:
         verdicts = grader.grade(
-            hw,
+            source,
             path,
             out,
             jobs=jobs,
             sandbox=sandbox,
+            scheduler=scheduler,
             fresh=fresh,
             progress=progress,
             taken=taken,
             accept=partial(_agree, accept=accept),
             say=notes.append,
+            begin=lambda line: click.echo(line, err=True),
         )
     odd = [verdict for verdict in verdicts if verdict.status in {"partial", "unreadable"}]
     click.echo(f"{len(verdicts)} graded, {len(odd)} of them partly or not at all.")
@@ -258,11 +272,24 @@ def grade(
 
 @main.command()
 @click.argument("out", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
-def report(out: Path) -> None:
-    """Write DIR/report.html, the class at a glance, from stored results."""
+@click.option("--pdf", is_flag=True, help="Feedback pages as PDF too, where Chromium is there.")
+def report(out: Path, pdf: bool) -> None:
+    """Write DIR/report.html, the class at a glance, from stored results.
+
+    Takes in the scores of written answers, and the dates as they are now: grades.csv and the
+    feedback pages are written anew too.  DIR/similarity.html shows work that is alike.
+    """
     from autograder import report as reporter
 
-    click.echo(f"Report: {reporter.write(out)}")
+    path, notes = reporter.renew(out)
+    for note in notes:
+        click.echo(_shown(note, 400))
+    if pdf:
+        from autograder import printing
+
+        printed = printing.to_pdf(sorted((out / "feedback").glob("*.html")))
+        click.echo(f"PDF: {len(printed)} pages in {out / 'feedback'}")
+    click.echo(f"Report: {path}")
 
 
 def _agree(changes: Sequence[Change], accept: bool) -> bool:
@@ -301,6 +328,42 @@ def written(hw: str, out: Path) -> None:
 
 
 @main.command()
+@click.argument("out", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--to",
+    required=True,
+    type=click.Choice(["canvas", "moodle", "gradescope", "csv"]),
+    help="Who reads the file.",
+)
+@_table("--roster", "Canvas: its exported gradebook; Moodle: its grading worksheet.")
+@click.option("--changed-only", is_flag=True, help="Only who was changed by the last regrade.")
+@click.option("--column", default="", help="Canvas: the assignment, where its title does not tell.")
+@click.option("--leave-out", multiple=True, metavar="SUBMISSION", help="Leave one out; repeatable.")
+def export(
+    out: Path,
+    to: str,
+    roster: Path | None,
+    changed_only: bool,
+    column: str,
+    leave_out: tuple[str, ...],
+) -> None:
+    """Write grades as a file that a learning platform imports.
+
+    Scores of written answers, dates and extensions count as they are now.
+    A student whom the platform's list does not have, or an assignment that it does not know, is
+    named and nothing is written.
+    """
+    from autograder import export as exporter
+
+    done = exporter.export(
+        out, to, roster, changed_only=changed_only, column=column, leave_out=leave_out
+    )
+    for note in done.notes:
+        click.echo(_shown(note, 400), err=True)
+    click.echo(f"{done.students} students: {done.path}")
+
+
+@main.command()
 @_JOBS
 def demo(jobs: int) -> None:
     """Grade a small class of honest, mistaken, broken and hostile submissions."""
@@ -312,6 +375,16 @@ def demo(jobs: int) -> None:
     click.echo(f"Sandbox: {verdicts[0].sandbox}")
     click.echo(f"Feedback pages: {graded / 'feedback'}")
     click.echo(f"Report: {graded / 'report.html'}")
+
+
+def _what_to_grade(words: tuple[str, ...], autograder: Path | None) -> tuple[str | Path, Path]:
+    """The assignment (a homework's id, or an archive) and the path of what was handed in."""
+    if len(words) != (2 if autograder is None else 1):
+        usage = "hlm grade HW PATH --out DIR, or hlm grade --autograder ZIP PATH --out DIR"
+        raise click.UsageError(f"Say what to grade and where it is: {usage}.")
+    source = autograder or _HW.convert(words[0], None, None)
+    exists = click.Path(exists=True, path_type=Path)
+    return source, exists.convert(words[-1], None, None)
 
 
 # ------------------------------------------------------------------------------------- output

@@ -15,7 +15,6 @@ Every one of them closes what it inherited, the control socket first.
 
 from __future__ import annotations
 
-import base64
 import ctypes
 import gc
 import importlib
@@ -50,7 +49,7 @@ _NEW_MOUNTS, _NEW_CGROUP, _NEW_IPC = 0x00020000, 0x02000000, 0x08000000
 _NEW_USER, _NEW_PIDS, _NEW_NETWORK = 0x10000000, 0x20000000, 0x40000000
 _READ_ONLY, _NO_SUID, _NO_DEVICES, _NO_PROGRAMS = 1, 2, 4, 8
 _REMOUNT, _BIND, _RECURSIVE, _PRIVATE = 32, 4096, 16384, 1 << 18
-_SET_DUMPABLE, _SET_SECCOMP, _FILTER, _NO_NEW_PRIVILEGES = 4, 22, 2, 38
+_SET_DUMPABLE, _NO_NEW_PRIVILEGES = 4, 38
 _KEYCTL, _JOIN_SESSION_KEYRING = {"x86_64": 250, "aarch64": 219}.get(os.uname().machine), 1
 _CAPABILITIES_VERSION = 0x20080522
 
@@ -63,7 +62,7 @@ def main() -> None:
     control = socket.socket(fileno=options["control"])
     for name in options["preload"]:
         importlib.import_module(name)
-    forker = _Forker(_lone_module("worker"), base64.b64decode(options["filter"]))
+    forker = _Forker(_lone_module("worker"))
     _call("prctl", _SET_DUMPABLE, 0, 0, 0, 0)  # no child of the same user can look inside
     gc.collect()
     gc.freeze()
@@ -90,12 +89,10 @@ class _Forker:
     ----------
     worker
         The module `worker`.
-    code
-        Filter of system calls as BPF instructions; empty for none.
     """
 
-    def __init__(self, worker: Any, code: bytes) -> None:
-        self.worker, self.code = worker, code
+    def __init__(self, worker: Any) -> None:
+        self.worker = worker
 
     def start(
         self, request: dict[str, Any], descriptors: list[int]
@@ -146,7 +143,6 @@ class _Forker:
         _call("prctl", _NO_NEW_PRIVILEGES, 1, 0, 0, 0)
         _call("prctl", _SET_DUMPABLE, 1, 0, 0, 0)
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        _load_filter(self.code)
         sys.argv = [str(Path(__file__).with_name("worker.py"))]
         os.write(report, b'{"done": true}\n')
         os.close(report)
@@ -257,17 +253,6 @@ class _Header(ctypes.Structure):
 def _drop_capabilities() -> None:
     none = (ctypes.c_uint32 * 6)()
     _call("capset", ctypes.byref(_Header(_CAPABILITIES_VERSION, 0)), ctypes.byref(none))
-
-
-class _Program(ctypes.Structure):
-    _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
-
-
-def _load_filter(code: bytes) -> None:
-    """Let the kernel refuse dangerous calls from here on; no process can take this back."""
-    if code:
-        program = _Program(len(code) // 8, code)
-        _call("prctl", _SET_SECCOMP, _FILTER, ctypes.byref(program), 0, 0)
 
 
 def _call(name: str, *arguments: Any, what: str = "") -> None:

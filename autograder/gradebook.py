@@ -23,6 +23,7 @@ from typing import Any
 from autograder import course, given, regrade, tables, written
 from autograder.course import CourseError, Homework
 from autograder.late import Standing, standing
+from autograder.lms import number
 from autograder.people import Person
 from autograder.regrade import CaseScore, Change, Entry
 from autograder.rendering import safe
@@ -118,6 +119,11 @@ def read(out: Path) -> tuple[Entry, ...]:
     return tuple(_entry_of(record) for record in _state(out)["entries"])
 
 
+def homework_of(out: Path) -> str:
+    """The id of the homework that a run graded."""
+    return str(_state(out)["homework"])
+
+
 def rows(out: Path, homework: Homework | None = None) -> list[Row]:
     """The rows of grades.csv as they follow from everything known now.
 
@@ -191,7 +197,7 @@ def _state(out: Path) -> dict[str, Any]:
 
 
 def _homework(out: Path) -> Homework:
-    return course.homework(_state(out)["homework"])
+    return course.homework_of(out, homework_of(out))
 
 
 # ---------------------------------------------------------------------------------------- rows
@@ -294,15 +300,6 @@ def _cells(row: Row, homework: Homework, questions: Sequence[str]) -> list[str]:
     ]
     identity = [row.entry.submission, row.student_id, row.name, homework.id]
     return [*map(safe, identity), *points, *totals, row.entry.status]
-
-
-def number(points: float | None) -> str:
-    """Points as a plain decimal number; "" where there are none yet.
-
-    >>> number(2.50), number(0.0), number(None)
-    ('2.5', '0', '')
-    """
-    return "" if points is None else f"{points:.6f}".rstrip("0").rstrip(".") or "0"
 
 
 def _archive(out: Path, before: str, regraded: bool) -> None:

@@ -13,6 +13,7 @@ other kernel.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -33,7 +34,7 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.provisioning import LocalProvisioner
 from traitlets import Dict, Int
 
-from autograder import course, forker, warm
+from autograder import cgroups, course, forker, seccomp, warm
 from autograder.course import CourseError, Limits
 
 KINDS = ("bwrap", "bwrap-cold", "user", "none")
@@ -79,10 +80,11 @@ def check(kind: str) -> str:
         return "none: submissions run with your rights"
     if kind == "user":
         _check_user()
-        return "user: a user of its own, no namespaces"
+        return f"user: a user of its own, no namespaces, {seccomp.in_words()}, {cgroups.in_words()}"
     _check_bwrap()
     owner = "a user of its own" if _is_root() else "a user namespace"
-    return f"bwrap: namespaces, no network, {owner}, {_start_in_words(kind)}"
+    parts = (owner, seccomp.in_words(), cgroups.in_words(), _start_in_words(kind))
+    return f"bwrap: namespaces, no network, {', '.join(parts)}"
 
 
 def new_folder(kind: str) -> Path:
@@ -104,7 +106,11 @@ def kernel_spec(kind: str, space: Workspace, module: str, limits: Limits) -> Ker
         metadata={
             "kernel_provisioner": {
                 "provisioner_name": PROVISIONER,
-                "config": {"uid": uid, "request": _warm_request(kind, space, options)},
+                "config": {
+                    "uid": uid,
+                    "request": _warm_request(kind, space, options),
+                    "bounds": _whole_bounds(kind, limits),
+                },
             },
         },
     )
@@ -118,6 +124,8 @@ class SandboxProvisioner(LocalProvisioner):
 
     uid = Int(None, allow_none=True).tag(config=True)
     request = Dict(None, allow_none=True).tag(config=True)
+    bounds = Dict(None, allow_none=True).tag(config=True)
+    _group: cgroups.Group | None = None
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         kwargs = await super().pre_launch(**kwargs)
@@ -130,26 +138,48 @@ class SandboxProvisioner(LocalProvisioner):
         return kwargs
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
-        if self.request:
-            try:
-                child: Any = warm.start(_forker, environment(), self.request)
-            except warm.WarmMissing as missing:
-                warm.note_trouble(str(missing))
-            else:
-                self.process, self.pid = child, child.pid
+        self._group = cgroups.make(**self.bounds) if self.bounds else None
+        entrances = self._group.entrances() if self._group else []
+        try:
+            if self.request and self._start_warm(entrances):
                 return self.connection_info
-        return await super().launch_kernel(cmd, **kwargs)
+            kwargs["preexec_fn"] = partial(_enter, entrances)
+            return await super().launch_kernel(cmd, **kwargs)
+        finally:
+            for entrance in entrances:
+                os.close(entrance)
+
+    def _start_warm(self, entrances: list[int]) -> bool:
+        try:
+            child: Any = warm.start(_forker, environment(), self.request, entrances)
+        except warm.WarmMissing as missing:
+            warm.note_trouble(str(missing))
+            return False
+        self.process, self.pid = child, child.pid
+        return True
+
+    async def cleanup(self, restart: bool = False) -> None:
+        await super().cleanup(restart)
+        if self._group is not None:
+            self._group.remove()
+
+
+def _enter(entrances: list[int]) -> None:
+    for entrance in entrances:
+        os.write(entrance, b"0")
 
 
 def close_folder(sockets: Path) -> None:
-    """Take the socket folder from the kernel's user once its sockets stand there.
+    """Take the socket folder from the kernel once the judge is connected.
 
     A socket that could be replaced by a link would let the submission choose what the judge
-    connects to.
+    connects to. So the folder loses the name by which the judge knows it, and where root grades,
+    the kernel's user loses the folder.
     """
     if _is_root():
         os.chown(sockets, 0, 0)
         sockets.chmod(0o755)
+    sockets.rename(tempfile.mkdtemp(prefix="connected-", dir=sockets.parent))
 
 
 def end_user(kind: str) -> None:
@@ -220,7 +250,7 @@ def _system_mounts(size: str) -> list[str]:
             mounts += ["--ro-bind", link, link]
     for package in _staff_packages():
         mounts += ["--tmpfs", package]
-    for name in ("worker.py", "wire.py", "forker.py"):
+    for name in ("worker.py", "wire.py", "forker.py", "beside.py"):
         mounts += [
             *_open_parents(f"{_JUDGE_FILES}/{name}"),
             "--ro-bind",
@@ -327,7 +357,7 @@ def _why_no_fork() -> str | None:
 def _forker(control: int, preload: Sequence[str] = forker.PRELOADED) -> list[str]:
     """Command line of the warm process."""
     hall = str(warm.hall())
-    options = {"control": control, "preload": list(preload), "filter": ""}
+    options = {"control": control, "preload": list(preload)}
     mounts = [*_system_mounts(str(64 * 2**20)), *_fonts(), "--tmpfs", _WORK]
     mounts += ["--dir", forker.HALL, "--bind", hall, forker.HALL]
     worker = [sys.executable, "-P", f"{_JUDGE_FILES}/forker.py", json.dumps(options)]
@@ -394,9 +424,10 @@ def _worker_options(
     return {
         "connection_file": str(space.sockets / "kernel.json"),
         "folder": _WORK if kind in _BWRAP else str(space.files),
-        "module": f"hlmtools.{module}",
+        "module": f"hlmtools.{module}" if module else "",
         "uid": uid,
         "limits": _worker_limits(kind, limits),
+        "filter": base64.b64encode(b"" if kind == "none" else seccomp.code()).decode(),
     }
 
 
@@ -407,6 +438,17 @@ def _worker_limits(kind: str, limits: Limits) -> dict[str, int | None]:
         "processes": limits.processes if kind != "none" else None,
         "disk_bytes": limits.disk_mb * 2**20,
         "cpu_seconds": int(limits.notebook_seconds + limits.tests_seconds),
+    }
+
+
+def _whole_bounds(kind: str, limits: Limits) -> dict[str, int] | None:
+    """What a kernel and all it starts may use together: its private folders lie in memory."""
+    if kind == "none":
+        return None
+    folders = 3 * limits.disk_mb if kind in _BWRAP else 0
+    return {
+        "memory_bytes": (limits.memory_mb + folders) * 2**20,
+        "processes": limits.processes + 4,  # the keeper, bubblewrap's own
     }
 
 

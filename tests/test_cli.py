@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -54,12 +57,13 @@ def box(tmp_path: Path) -> Path:
 
 
 def test_grade_passes_everything_on(calls: list[Any], box: Path, tmp_path: Path) -> None:
-    options = ["--jobs", "3", "--sandbox", "none", "--fresh"]
+    options = ["--jobs", "3", "--sandbox", "none", "--fresh", "--scheduler", "tcp://a:1"]
     ran = hlm("grade", "hw1", box, "--out", tmp_path / "out", *options)
     assert ran.exit_code == 0
     ((name, positional, named),) = calls
     assert (name, positional) == ("grade", ("hw1", box, tmp_path / "out"))
     assert (named["jobs"], named["sandbox"], named["fresh"]) == (3, "none", True)
+    assert named["scheduler"] == "tcp://a:1"
     assert [each.id for each in named["taken"].submissions] == ["ann"]
     assert "1 submission; the time of handing in is known for 0." in ran.stderr
     assert "[1/1] ann-1a2b3c4d: 0.5 of 2.5, it ran longer than 60 s" in ran.stderr
@@ -195,7 +199,8 @@ def test_pins_are_read_with_their_markers() -> None:
 def test_doctor_finds_this_machine_fit() -> None:
     ran = hlm("doctor")
     assert ran.exit_code == 0, ran.stdout
-    assert "sandbox: holds" in ran.stdout
+    assert "sandbox bwrap: holds" in ran.stdout
+    assert "sandbox bwrap --cold: holds" in ran.stdout
     assert "data sets with the right checksums" in ran.stdout
 
 
@@ -222,14 +227,16 @@ def test_doctor_names_what_is_missing_and_the_cure(
 
 @needs_bwrap
 def test_doctor_sees_a_sandbox_that_leaks(monkeypatch: pytest.MonkeyPatch) -> None:
-    def weak(kind: str, space: Any, limits: Any, inner: list[str]) -> list[str]:
-        return inner
+    """What every kernel can see stands for a secret: nothing is tried outside a sandbox."""
 
-    monkeypatch.setattr(sandbox, "command", weak)
-    finding = next(each for each in doctor.examine() if each.name == "sandbox")
-    assert not finding.fine
-    assert "the network" in finding.says
-    assert str(course.ROOT / "solutions") in finding.says
+    @contextmanager
+    def leaking() -> Iterator[dict[str, Any]]:
+        yield {"secrets": ["/usr"], "port": 9, "abstract": "nobody", "host_pid": os.getpid()}
+
+    monkeypatch.setattr(doctor, "_outside", leaking)
+    with pytest.raises(doctor._Wrong, match="reads a secret of the host") as raised:
+        doctor._holds("bwrap")
+    assert "Do not grade here" in raised.value.remedy
 
 
 def test_doctor_sees_changed_data(monkeypatch: pytest.MonkeyPatch) -> None:

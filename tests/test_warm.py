@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 from conftest import needs_bwrap
 from nbformat.v4 import new_code_cell
 
-from autograder import assignment, judge, sandbox, verify, warm
+from autograder import assignment, escape, judge, sandbox, seccomp, verify, warm
 from autograder.course import homework
 from autograder.remote import KernelLost
 from autograder.verdict import Verdict
 
 pytestmark = needs_bwrap
+HERE = Path(sandbox.__file__).parent
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -94,6 +103,126 @@ def test_where_the_warm_process_refuses_kernels_start_cold(open_kernel, monkeypa
         assert sandbox.check("bwrap").endswith("cold start (not today)")
     finally:
         warm.note_trouble("")
+
+
+# --------------------------------------------------------------------------- what a child may do
+
+
+def test_a_kernel_leaves_nothing_to_the_next_one(open_kernel):
+    """Files, shared memory, queues, sockets, modules and random state of one are not another's."""
+    traces = """
+import builtins, ctypes, os, random, socket, sys, numpy as np
+for folder in ("/tmp", "/dev/shm", "/submission"): open(folder + "/trace", "w").write("x")
+segment = ctypes.CDLL(None).shmget(4711, 4096, 0o1666)
+line = socket.socket(socket.AF_UNIX); line.bind("\\0trace"); line.listen()
+builtins.trace = np.trace_left = sys.modules["trace_left"] = 1
+np.pi = 3
+np.zeros(3)[:] = 7
+random.seed(9); np.random.seed(9); os.environ["TRACE"] = "x"; np.seterr(all="raise")
+print(segment >= 0)
+"""
+    seen = """
+import builtins, ctypes, os, random, socket, sys, numpy as np
+found = [f for f in ("/tmp", "/dev/shm", "/submission") if os.path.exists(f + "/trace")]
+found += ["shm"] * (ctypes.CDLL(None).shmget(4711, 4096, 0o666) >= 0)
+try: socket.socket(socket.AF_UNIX).connect("\\0trace"); found.append("abstract")
+except OSError: pass
+found += [n for n in ("trace", ) if hasattr(builtins, n)] + ["np"] * hasattr(np, "trace_left")
+found += ["sys"] * ("trace_left" in sys.modules) + ["pi"] * (np.pi == 3)
+found += ["TRACE"] * ("TRACE" in os.environ) + ["seterr"] * (np.geterr()["over"] == "raise")
+print(found, random.random(), np.random.rand())
+"""
+    first, second = open_kernel(), open_kernel()
+    assert said(first, traces) == "True\n"
+    before = said(second, seen)
+    assert before.startswith("[] 0.844421851")
+    assert said(open_kernel(), seen) == before
+
+
+def test_a_kernel_sees_its_own_world_only(open_kernel):
+    first, second = open_kernel(), open_kernel()
+    folders = f"""
+import os
+print([p for p in (os.listdir("/tmp/" + os.listdir("/tmp")[0]) if os.listdir("/tmp") else [])])
+print(os.path.exists({str(first._folder)!r}), os.path.isdir({str(second._folder / "w")!r}))
+print(len([n for n in os.listdir("/proc") if n.isdigit()]) <= 3, os.getpid() < 4)
+print(sorted(os.listdir(".")))
+"""
+    printed = said(second, folders).splitlines()
+    assert printed[1:] == ["False False", "True True", "['data', 'hlmtools']"]
+
+
+def test_a_kernel_has_a_user_and_no_way_to_the_warm_process(open_kernel):
+    code = escape.code(secrets=["/hall/x"], port=9, abstract="nobody", host_pid=os.getpid())
+    for kind in ("bwrap", "bwrap-cold"):
+        tried = json.loads(said(open_kernel(kind), code))
+        assert [name for name, worked in tried.items() if worked] == []
+        assert len(tried) > 15
+
+
+def test_nothing_outlives_a_kernel(open_kernel):
+    """Not a daemon, not a process that left its session; and its cgroup goes with it."""
+    session = open_kernel()
+    daemon = (
+        "import os, time\n"
+        "if os.fork() == 0:\n"
+        "    os.setsid()\n"
+        "    if os.fork() == 0: time.sleep(900)\n"
+        "    os._exit(0)\n"
+        "print(os.getpid())"
+    )
+    assert said(session, daemon)
+    kernel: Any = session._kernel
+    tree = psutil.Process(kernel._pid()).children(recursive=True)
+    assert len(tree) == 2
+    kernel.close()
+    assert not any(process.is_running() for process in tree)
+    group = kernel._manager.provisioner._group
+    assert group is None or not any(folder.exists() for folder in group.folders)
+
+
+def test_the_warm_process_ends_with_its_judge():
+    program = (
+        "from autograder import sandbox, warm\n"
+        "place = warm._place_of(__import__('os').getpid())\n"
+        "process = place.running(lambda fd: sandbox._forker(fd, ()), sandbox.environment())\n"
+        "process._wait_until_ready()\n"
+        "print(process.process.pid, flush=True)\n"
+        "__import__('os').kill(__import__('os').getpid(), 9)\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60
+    )
+    pid = int(ran.stdout)
+    deadline = time.monotonic() + 10
+    while psutil.pid_exists(pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not psutil.pid_exists(pid)
+
+
+def test_the_filter_refuses_and_allows_what_it_should():
+    if not seccomp.code():
+        pytest.skip(f"libseccomp is missing. {seccomp.REMEDY}")
+    program = f"""
+import base64, ctypes, errno, importlib.util, multiprocessing, os, socket, subprocess, threading
+spec = importlib.util.spec_from_file_location("worker", {str(HERE / "worker.py")!r})
+worker = importlib.util.module_from_spec(spec); spec.loader.exec_module(worker)
+worker._filter_calls(base64.b64decode({base64.b64encode(seccomp.code()).decode()!r}))
+libc = ctypes.CDLL(None, use_errno=True)
+def refused(name, *arguments):
+    return getattr(libc, name)(*arguments) == -1 and ctypes.get_errno() == errno.EPERM
+print(refused("unshare", 0), refused("ptrace", 0, 0, 0, 0), refused("syscall", 425, 8, 0))
+for family in (socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK, socket.AF_PACKET):
+    try: socket.socket(family, socket.SOCK_RAW)
+    except PermissionError: print("refused")
+socket.socketpair(); threading.Thread(target=print).start()
+pool = multiprocessing.get_context("fork").Pool(1)
+print(subprocess.run(["true"]).returncode, pool.map(abs, [-1]))
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60
+    )
+    assert ran.stdout.split() == "True True True refused refused refused refused 0 [1]".split(), ran
 
 
 @pytest.mark.long
