@@ -137,7 +137,7 @@ def test_a_failed_write_leaves_the_old_file(
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
-        write_text(path, "new")
+        write_text(path, "new", lasting=True)
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["g.csv"]
 
