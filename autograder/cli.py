@@ -112,7 +112,9 @@ def build(hws: tuple[str, ...], check: bool) -> None:
 
 @main.command()
 @click.argument("hws", metavar="[HW ...]", nargs=-1, type=_HW)
-@click.option("--thorough", is_flag=True, help="Submit every slip on its own.")
+@click.option(
+    "--thorough", is_flag=True, help="Every slip on its own, every mutant, three runs compared."
+)
 def verify(hws: tuple[str, ...], thorough: bool) -> None:
     """Prove that homeworks are sound before anybody sees them."""
     from autograder import verify as verifier
@@ -127,6 +129,23 @@ def verify(hws: tuple[str, ...], thorough: bool) -> None:
         found += len(findings)
     if found:
         sys.exit(1)
+
+
+@main.command()
+@click.argument("hw")
+@click.argument("title")
+def new(hw: str, title: str) -> None:
+    """Begin a homework with a small example in it, which builds, verifies and releases.
+
+    HW is the next id, such as hw7; TITLE is what students read, in quotes.
+    """
+    from autograder import new as writer
+
+    with _step_lines() as say:
+        paths = writer.new(hw, title, progress=say)
+    for path in paths:
+        click.echo(path)
+    click.echo(f"Next: edit {paths[0]} as solutions/AUTHORING.md says; then hlm verify {hw}.")
 
 
 @main.command()
@@ -253,7 +272,8 @@ def grade(
 
 @main.command()
 @click.argument("out", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
-def report(out: Path) -> None:
+@click.option("--pdf", is_flag=True, help="Feedback pages as PDF too, where Chromium is there.")
+def report(out: Path, pdf: bool) -> None:
     """Write DIR/report.html, the class at a glance, from stored results.
 
     Takes in the scores of written answers, and the dates as they are now: grades.csv and the
@@ -264,6 +284,11 @@ def report(out: Path) -> None:
     path, notes = reporter.renew(out)
     for note in notes:
         click.echo(_shown(note, 400))
+    if pdf:
+        from autograder import printing
+
+        printed = printing.to_pdf(sorted((out / "feedback").glob("*.html")))
+        click.echo(f"PDF: {len(printed)} pages in {out / 'feedback'}")
     click.echo(f"Report: {path}")
 
 

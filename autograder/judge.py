@@ -22,7 +22,7 @@ import json
 import re
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -49,11 +49,19 @@ from autograder.verdict import CaseResult, Status, Verdict, WrittenAnswer
 
 MAX_NEW_KERNELS = 6
 MAX_WRITTEN = 20_000
+NOT_REACHED = "This check was not reached in the time that there is."
+
+Told = Callable[[Verdict], None]
+
 _CHECK_CELL = re.compile(r"^\s*grader\.check\(\s*[\"'](\w+)[\"']\s*\)", re.MULTILINE)
 
 
 def grade_submission(
-    hw: str | Path, submission: Submission, sandbox: str, limits: course.Limits | None = None
+    hw: str | Path,
+    submission: Submission,
+    sandbox: str,
+    limits: course.Limits | None = None,
+    told: Told | None = None,
 ) -> Verdict:
     """Grade one submission.
 
@@ -67,6 +75,8 @@ def grade_submission(
         ``bwrap``, ``user`` or ``none``.
     limits
         Bounds; those of course.toml by default.
+    told
+        Is given what is known so far after each test case.
 
     Returns
     -------
@@ -78,7 +88,7 @@ def grade_submission(
     check_sandbox(sandbox)
     if submission.problem is None:
         try:
-            with Session(assignment, submission, sandbox, limits) as session:
+            with Session(assignment, submission, sandbox, limits, told) as session:
                 session.run_notebook()
                 verdict = session.verdict()
         except Unreadable as problem:
@@ -115,6 +125,8 @@ class Session:
         Kind of sandbox.
     limits
         Bounds; those of course.toml by default.
+    told
+        Is given what is known so far after each test case.
 
     Examples
     --------
@@ -131,8 +143,10 @@ class Session:
         submission: Submission,
         sandbox: str,
         limits: course.Limits | None = None,
+        told: Told | None = None,
     ) -> None:
         self.assignment, self.submission = assignment, submission
+        self._told = told
         self.limits = limits or course.load().limits
         self.sandbox = sandbox
         self.notebook = _read_notebook(submission)
@@ -293,6 +307,8 @@ class Session:
         for position, case in enumerate(test_file.test_cases):
             if bool(case.hidden) == hidden:
                 self.cases[question, position] = self._run_case(test_file, position, index)
+                if self._told is not None:
+                    self._told(self.verdict())
 
     def _run_case(self, test_file: JudgeTestFile, position: int, index: int) -> CaseResult:
         started = time.monotonic()
@@ -356,6 +372,9 @@ class Session:
         return [replace(case, withheld=withheld) for case in cases]
 
     def _counted(self, question: str, position: int) -> CaseResult:
+        if (question, position) not in self.cases:
+            case = self._files[question].test_cases[position]
+            return _not_run(self.assignment, question, case, NOT_REACHED)
         case = self.cases[question, position]
         never = sorted(self._refused[question, position] - self._conduct.answered)
         if not (case.passed and case.hidden and never):
@@ -366,9 +385,8 @@ class Session:
     # --------------------------------------------------------------------------- the verdict
 
     def verdict(self) -> Verdict:
-        """What is known once the notebook has run."""
+        """What is known by now; a case that has not run yet has not passed."""
         cases = tuple(case for name in self._files for case in self._results(name))
-        self.alerts += _not_tamper_proof(cases)
         status: Status = "partial" if self.partial else "repaired" if self.repairs else "ok"
         return Verdict(
             submission=self.submission.id,
@@ -380,7 +398,7 @@ class Session:
             cases=cases,
             written=_written_answers(self.assignment, self.notebook),
             repairs=tuple(self.repairs),
-            alerts=tuple(self.alerts),
+            alerts=(*self.alerts, *_not_tamper_proof(cases)),
             executed=self._executed,
             total=_total(self.assignment, cases),
         )
@@ -451,15 +469,7 @@ def _lay_out(folder: Path, assignment: Assignment, submission: Submission) -> Wo
 def _unreadable(assignment: Assignment, submission: Submission, problem: str) -> Verdict:
     """Nothing could run: every case failed, and the reason stands in the alerts."""
     cases = [
-        CaseResult(
-            task=assignment.task(name),
-            question=name,
-            name=label(case),
-            points=float(case.points),
-            passed=False,
-            hidden=bool(case.hidden),
-            message="Nothing could be run.",
-        )
+        _not_run(assignment, name, case, "Nothing could be run.")
         for name in assignment.tests
         for case in assignment.test_file(name).test_cases
     ]
@@ -473,6 +483,18 @@ def _unreadable(assignment: Assignment, submission: Submission, problem: str) ->
         cases=tuple(cases),
         alerts=(problem,),
         total=_total(assignment, cases),
+    )
+
+
+def _not_run(assignment: Assignment, question: str, case: Any, message: str) -> CaseResult:
+    return CaseResult(
+        task=assignment.task(question),
+        question=question,
+        name=label(case),
+        points=float(case.points),
+        passed=False,
+        hidden=bool(case.hidden),
+        message=message,
     )
 
 

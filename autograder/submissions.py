@@ -123,6 +123,12 @@ def find(path: Path, module: str, notebook: str = "") -> list[Submission]:
     return sorted(found, key=lambda submission: submission.id)
 
 
+def one(folder: Path, module: str, notebook: str = "") -> Submission:
+    """The submission of a folder in which all files belong to one student, or to one team."""
+    hand_in = HandIn(folder.name, os.fsencode(folder.name), partial(folder_files, folder))
+    return _read(hand_in, _ids([hand_in])[hand_in.key], module, notebook)
+
+
 # ------------------------------------------------------------------------------------ hand-ins
 
 

@@ -347,7 +347,7 @@ def test_tables_keep_numbers_and_lose_everything_else() -> None:
     table += "<tr><th colspan='2'>a&nbsp;&lt;b</th></tr></thead><tbody><tr><td>1.5</td></table>"
     shown = str(rendering._table(table))
     assert shown == (
-        '<table><thead><tr><th colspan="2">a\xa0&lt;b</th></tr></thead>'
+        '<table><thead><tr><th colspan="2">a&nbsp;&lt;b</th></tr></thead>'
         "<tbody><tr><td>1.5</td></tr></tbody></table>"
     )
 
@@ -429,6 +429,7 @@ def _texts() -> list[Path]:
 # ------------------------------------------------------------------------------- in a browser
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("width", [390, 1280])
 def test_page_in_a_browser_asks_for_nothing_and_fits(tmp_path: Path, width: int) -> None:
     browser = pytest.importorskip("playwright.sync_api")
