@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from autograder import course
 from autograder.course import CourseError
 
 if TYPE_CHECKING:
+    from autograder.regrade import Change
     from autograder.verdict import Verdict
 
 
@@ -64,6 +66,12 @@ _JOBS = click.option(
 )
 
 
+def _table(name: str, says: str) -> Callable[[Any], Any]:
+    """An option that takes a CSV file."""
+    file = click.Path(exists=True, dir_okay=False, path_type=Path)
+    return click.option(name, type=file, metavar="CSV", help=says)
+
+
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Build, verify, release and grade the homeworks of the course."""
@@ -104,7 +112,9 @@ def build(hws: tuple[str, ...], check: bool) -> None:
 
 @main.command()
 @click.argument("hws", metavar="[HW ...]", nargs=-1, type=_HW)
-@click.option("--thorough", is_flag=True, help="Submit every slip on its own.")
+@click.option(
+    "--thorough", is_flag=True, help="Every slip on its own, every mutant, three runs compared."
+)
 def verify(hws: tuple[str, ...], thorough: bool) -> None:
     """Prove that homeworks are sound before anybody sees them."""
     from autograder import verify as verifier
@@ -119,6 +129,23 @@ def verify(hws: tuple[str, ...], thorough: bool) -> None:
         found += len(findings)
     if found:
         sys.exit(1)
+
+
+@main.command()
+@click.argument("hw")
+@click.argument("title")
+def new(hw: str, title: str) -> None:
+    """Begin a homework with a small example in it, which builds, verifies and releases.
+
+    HW is the next id, such as hw7; TITLE is what students read, in quotes.
+    """
+    from autograder import new as writer
+
+    with _step_lines() as say:
+        paths = writer.new(hw, title, progress=say)
+    for path in paths:
+        click.echo(path)
+    click.echo(f"Next: edit {paths[0]} as solutions/AUTHORING.md says; then hlm verify {hw}.")
 
 
 @main.command()
@@ -138,8 +165,12 @@ def release(hw: str, out: Path, force: bool) -> None:
 
 
 @main.command()
-@click.argument("hw", type=_HW)
-@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.argument("words", metavar="[HW] PATH", nargs=-1, required=True)
+@click.option(
+    "--autograder",
+    type=click.Path(exists=True, dir_okay=False, resolve_path=True, path_type=Path),
+    help="In place of HW: the autograder archive of any assignment made by otter assign.",
+)
 @click.option(
     "--out",
     required=True,
@@ -154,20 +185,182 @@ def release(hw: str, out: Path, force: bool) -> None:
     show_default=True,
     help="Where submissions run; none is for your own only.",
 )
+@click.option("--cold", is_flag=True, help="Start each kernel anew, not from a warm process.")
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Grade on the workers of a dask scheduler, tcp://HOST:8786, in place of this machine.",
+)
 @click.option("--fresh", is_flag=True, help="Grade again what is known already.")
-def grade(hw: str, path: Path, out: Path, jobs: int, sandbox: str, fresh: bool) -> None:
-    """Grade a notebook, an export zip, or a folder of either."""
+@_table("--roster", "Students: student_id, name, email, ids of platforms; or a platform's own.")
+@_table("--times", "Times of handing in: student_id, submitted.")
+@_table("--extensions", "What was granted: student_id, hw, extension (a due time, days, excused).")
+@click.option(
+    "--earlier",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of an earlier homework's run, whose late days drew on the bank; repeatable.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what was handed in, and stop there.")
+@click.option("--accept", is_flag=True, help="Take over what a regrade changes without asking.")
+def grade(
+    words: tuple[str, ...],
+    autograder: Path | None,
+    out: Path,
+    jobs: int,
+    sandbox: str,
+    cold: bool,
+    scheduler: str | None,
+    fresh: bool,
+    roster: Path | None,
+    times: Path | None,
+    extensions: Path | None,
+    earlier: tuple[Path, ...],
+    dry_run: bool,
+    accept: bool,
+) -> None:
+    """Grade a notebook, an export zip, a folder of either, or what a platform gives.
+
+    HW is a homework of this course; with --autograder, an assignment of any other is graded.
+    PATH may be Canvas' submissions.zip, Moodle's zip, a Gradescope export, or their folders.
+    Who is missing, handed in twice or fits nobody in the roster is said before grading starts.
+    Tables given once are kept in the folder of the run.
+
+    Where tests or references changed, DIR/regrade.md says whose points would change and why; the
+    gradebook changes only when you agree, or with --accept.
+    """
+    from autograder import assignment, given, intake
     from autograder import grade as grader
 
+    if cold and sandbox == "bwrap":
+        sandbox = "bwrap-cold"
+    source, path = _what_to_grade(words, autograder)
+    homework = assignment.homework(source)
+    files = {"roster": roster, "times": times, "extensions": extensions}
+    tables = given.load(out, homework, **files, earlier=earlier)
+    taken = intake.take_in(homework, path, tables)
+    for line in taken.lines():
+        click.echo(_shown(line, 400), err=not dry_run)
+    if dry_run:
+        return
+    given.keep(out, tables, **files)
+    notes: list[str] = []
     with _progress_bar("Grading") as progress:
         verdicts = grader.grade(
-            hw, path, out, jobs=jobs, sandbox=sandbox, fresh=fresh, progress=progress
+            source,
+            path,
+            out,
+            jobs=jobs,
+            sandbox=sandbox,
+            scheduler=scheduler,
+            fresh=fresh,
+            progress=progress,
+            taken=taken,
+            accept=partial(_agree, accept=accept),
+            say=notes.append,
+            begin=lambda line: click.echo(line, err=True),
         )
     odd = [verdict for verdict in verdicts if verdict.status in {"partial", "unreadable"}]
     click.echo(f"{len(verdicts)} graded, {len(odd)} of them partly or not at all.")
     for verdict in odd:
         click.echo(f"  {verdict.submission} ({verdict.status}): {_shown(verdict.reason)}")
+    for note in notes:
+        click.echo(_shown(note, 400))
     click.echo(f"Grades: {out / 'grades.csv'}\nFeedback: {out / 'feedback'}")
+    click.echo(f"Report: {out / 'report.html'}")
+
+
+@main.command()
+@click.argument("out", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--pdf", is_flag=True, help="Feedback pages as PDF too, where Chromium is there.")
+def report(out: Path, pdf: bool) -> None:
+    """Write DIR/report.html, the class at a glance, from stored results.
+
+    Takes in the scores of written answers, and the dates as they are now: grades.csv and the
+    feedback pages are written anew too.  DIR/similarity.html shows work that is alike.
+    """
+    from autograder import report as reporter
+
+    path, notes = reporter.renew(out)
+    for note in notes:
+        click.echo(_shown(note, 400))
+    if pdf:
+        from autograder import printing
+
+        printed = printing.to_pdf(sorted((out / "feedback").glob("*.html")))
+        click.echo(f"PDF: {len(printed)} pages in {out / 'feedback'}")
+    click.echo(f"Report: {path}")
+
+
+def _agree(changes: Sequence[Change], accept: bool) -> bool:
+    """Whether a regrade counts: said with --accept, or asked where somebody can answer."""
+    from autograder import regrade
+
+    click.echo(regrade.summary(changes), err=True)
+    for line in regrade.lines(changes)[:20]:
+        click.echo(f"  {_shown(line, 200)}", err=True)
+    if len(changes) > 20:
+        click.echo(f"  and {len(changes) - 20} more", err=True)
+    if accept or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return accept
+    return click.confirm("Take these changes into the gradebook?", err=True)
+
+
+@main.command()
+@click.argument("hw", type=_HW)
+@click.argument("out", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def written(hw: str, out: Path) -> None:
+    """Collect the written answers of a graded run for scoring.
+
+    Writes DIR/written: one page a question with its rubric, answers without names, and scores.csv
+    to fill in.  Run it again after new submissions; what was filled in stays.
+    hlm grade, hlm report and hlm export take the scores in.
+    """
+    from autograder import written as questions
+
+    found = questions.collect(course.homework(hw), out)
+    click.echo(f"{found.answers} answers, {found.scored} of them scored.")
+    for name in found.outdated:
+        click.echo(f"  {name}: the answer changed after it was scored; score it again.")
+    for path in found.pages:
+        click.echo(f"Page: {path}")
+    click.echo(f"Fill in points and remarks: {found.table}")
+
+
+@main.command()
+@click.argument("out", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--to",
+    required=True,
+    type=click.Choice(["canvas", "moodle", "gradescope", "csv"]),
+    help="Who reads the file.",
+)
+@_table("--roster", "Canvas: its exported gradebook; Moodle: its grading worksheet.")
+@click.option("--changed-only", is_flag=True, help="Only who was changed by the last regrade.")
+@click.option("--column", default="", help="Canvas: the assignment, where its title does not tell.")
+@click.option("--leave-out", multiple=True, metavar="SUBMISSION", help="Leave one out; repeatable.")
+def export(
+    out: Path,
+    to: str,
+    roster: Path | None,
+    changed_only: bool,
+    column: str,
+    leave_out: tuple[str, ...],
+) -> None:
+    """Write grades as a file that a learning platform imports.
+
+    Scores of written answers, dates and extensions count as they are now.
+    A student whom the platform's list does not have, or an assignment that it does not know, is
+    named and nothing is written.
+    """
+    from autograder import export as exporter
+
+    done = exporter.export(
+        out, to, roster, changed_only=changed_only, column=column, leave_out=leave_out
+    )
+    for note in done.notes:
+        click.echo(_shown(note, 400), err=True)
+    click.echo(f"{done.students} students: {done.path}")
 
 
 @main.command()
@@ -181,6 +374,17 @@ def demo(jobs: int) -> None:
     _print_table(verdicts)
     click.echo(f"Sandbox: {verdicts[0].sandbox}")
     click.echo(f"Feedback pages: {graded / 'feedback'}")
+    click.echo(f"Report: {graded / 'report.html'}")
+
+
+def _what_to_grade(words: tuple[str, ...], autograder: Path | None) -> tuple[str | Path, Path]:
+    """The assignment (a homework's id, or an archive) and the path of what was handed in."""
+    if len(words) != (2 if autograder is None else 1):
+        usage = "hlm grade HW PATH --out DIR, or hlm grade --autograder ZIP PATH --out DIR"
+        raise click.UsageError(f"Say what to grade and where it is: {usage}.")
+    source = autograder or _HW.convert(words[0], None, None)
+    exists = click.Path(exists=True, path_type=Path)
+    return source, exists.convert(words[-1], None, None)
 
 
 # ------------------------------------------------------------------------------------- output
@@ -223,12 +427,12 @@ def _line(done: int, total: int, verdict: Verdict) -> str:
     return f"[{done}/{total}] {verdict.submission}: {points}, {_shown(verdict.reason)}"
 
 
-def _shown(text: str) -> str:
+def _shown(text: str, limit: int = 100) -> str:
     """Text that may hold a student's words, fit for a terminal."""
     from autograder.rendering import clean
 
     line = " ".join(clean(text).split())
-    return line if len(line) <= 100 else f"{line[:99]}…"
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
 def _escaped(text: str) -> str:

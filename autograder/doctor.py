@@ -7,23 +7,27 @@ what a submission must not be able to do.
 from __future__ import annotations
 
 import importlib.metadata
-import json
+import os
 import platform
 import re
 import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+from nbformat import NotebookNode
+from nbformat.v4 import new_notebook
 from packaging.requirements import Requirement
 
-from autograder import course, sandbox
+from autograder import cgroups, course, escape, sandbox, seccomp
 from autograder.course import ROOT, CourseError
+from autograder.remote import Kernel, RemoteError
 from autograder.sandbox import SandboxMissing, Workspace
 
 OLDEST_PYTHON = (3, 11)
@@ -172,58 +176,89 @@ def _switch_remedy() -> str:
 
 # ------------------------------------------------------------------------ trying the sandbox
 
-_PROBE = """
-import json, os, socket, sys
-port, secrets = int(sys.argv[1]), sys.argv[2:]
-def tried(action):
-    try:
-        return bool(action())
-    except OSError:
-        return False
-found = {
-    "the network": tried(lambda: socket.create_connection(("127.0.0.1", port), timeout=3)),
-    "other addresses": tried(lambda: socket.create_connection(("192.0.2.1", 9), timeout=3)),
-    **{secret: os.path.exists(secret) or tried(lambda: open(secret)) for secret in secrets},
-    "its own program": tried(lambda: open(sys.executable, "r+b")),
-}
-print(json.dumps(found))
-"""
+
+def _filter() -> str:
+    if not seccomp.code():
+        raise _Wrong("libseccomp is missing: no filter of system calls", seccomp.REMEDY)
+    return f"{len(seccomp.DENIED)} kinds of dangerous system calls are refused"
 
 
-def _holds() -> str:
-    """Start Python in the sandbox and let it try what submissions must not do."""
-    strength = sandbox.check("bwrap")
-    secrets = [ROOT / "solutions", ROOT / "autograder" / "references", ROOT / "course.toml"]
-    with _listener() as listener, _workspace() as space:
-        arguments = [str(listener.getsockname()[1]), *map(str, secrets)]
-        inner = [sys.executable, "-I", "-c", _PROBE, *arguments]
-        command = sandbox.command("bwrap", space, course.load().limits, inner)
-        ran = subprocess.run(
-            command, capture_output=True, text=True, timeout=60, env=sandbox.environment()
-        )
-    try:
-        reached = [what for what, could in json.loads(ran.stdout).items() if could]
-    except ValueError:
-        raise SandboxMissing(f"The sandbox did not answer: {ran.stderr.strip()[:200]}.") from None
-    if reached:
+def _whole_bounds() -> str:
+    return f"for a submission as a whole: {cgroups.in_words()}"
+
+
+def _warm_start() -> str:
+    why = sandbox.why_cold()
+    if why:
+        return f"kernels start cold, which is slower ({why})"
+    return "kernels are forked from a warm process"
+
+
+def _holds(kind: str) -> str:
+    """Start a kernel in the sandbox and let it try what submissions must not do."""
+    strength = sandbox.check(kind)
+    with _outside() as words, _kernel(kind, escape.cell(**words)) as (kernel, notebook):
+        kernel.run_cell(0)
+        tried = escape.outcome(notebook)
+    if reached := _worked(tried):
         remedy = "Do not grade here; tell who keeps this machine."
-        raise _Wrong(f"a program in it reached {', '.join(reached)}", remedy)
-    return f"holds: no network, no solutions, nothing to write to ({strength})"
+        raise _Wrong(f"a program in it {reached} ({strength})", remedy)
+    return f"holds against {len(tried)} ways out ({strength})"
+
+
+def _user_holds() -> str:
+    """The weaker sandbox for machines without bubblewrap: what it leaves open is said."""
+    try:
+        strength = sandbox.check("user")
+    except SandboxMissing as missing:
+        return f"not used here: {missing}"
+    with _outside() as words, _kernel("user", escape.cell(**words)) as (kernel, notebook):
+        kernel.run_cell(0)
+        reached = _worked(escape.outcome(notebook))
+    return f"{strength}; weaker than bwrap: a program in it {reached or 'did nothing it must not'}"
+
+
+def _worked(tried: dict[str, bool]) -> str:
+    return ", ".join(name for name, worked in tried.items() if worked)
 
 
 @contextmanager
-def _listener() -> Iterator[socket.socket]:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield server
+def _outside() -> Iterator[dict[str, Any]]:
+    """What must not be reached."""
+    secrets = [ROOT / "solutions", ROOT / "autograder" / "references", ROOT / "course.toml"]
+    name = f"hlm-doctor-{os.getpid()}"
+    with socket.create_server(("127.0.0.1", 0)) as tcp, socket.socket(socket.AF_UNIX) as abstract:
+        abstract.bind(f"\0{name}")
+        abstract.listen()
+        yield {
+            "secrets": [str(path) for path in secrets],
+            "port": tcp.getsockname()[1],
+            "abstract": name,
+            "host_pid": os.getpid(),
+        }
 
 
 @contextmanager
-def _workspace() -> Iterator[Workspace]:
-    with tempfile.TemporaryDirectory(prefix="hlm-doctor-") as folder:
-        space = Workspace(Path(folder) / "w", Path(folder) / "s")
-        for path in (space.files, space.sockets):
-            path.mkdir()
-        yield space
+def _kernel(kind: str, cell: NotebookNode) -> Iterator[tuple[Kernel, NotebookNode]]:
+    """A kernel in a sandbox of this kind, with the given package and nothing else."""
+    folder = sandbox.new_folder(kind)
+    space = Workspace(folder / "w", folder / "s")
+    notebook = new_notebook(cells=[cell])
+    limits = course.load().limits
+    try:
+        shutil.copytree(ROOT / "hlmtools", space.files / "hlmtools")
+        space.sockets.mkdir(mode=0o700)
+        spec = sandbox.kernel_spec(kind, space, "check", limits)
+        kernel = Kernel(spec, space.sockets, notebook, limits)
+        try:
+            yield kernel, notebook
+        finally:
+            kernel.close()
+            sandbox.end_user(kind)
+    except RemoteError as problem:
+        raise SandboxMissing(f"A kernel in the sandbox {kind} failed: {problem}.") from None
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 _LOOKS: dict[str, Callable[[], str]] = {
@@ -232,5 +267,10 @@ _LOOKS: dict[str, Callable[[], str]] = {
     "data": _data,
     "bubblewrap": _bubblewrap,
     "user namespaces": _user_namespaces,
-    "sandbox": _holds,
+    "filter of system calls": _filter,
+    "bounds": _whole_bounds,
+    "warm start": _warm_start,
+    "sandbox bwrap": partial(_holds, "bwrap"),
+    "sandbox bwrap --cold": partial(_holds, "bwrap-cold"),
+    "sandbox user": _user_holds,
 }

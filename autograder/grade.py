@@ -1,80 +1,108 @@
 """Grades a class: many submissions in parallel, resumable, each result written once it is known.
 
 Under the folder of a run stand ``results/``, ``executed/``, ``feedback/`` (one file a submission),
-``grades.csv``, ``run.json`` and ``cache/``.  A cache entry holds all that is known of one
-submission; its name is a hash of everything the verdict depends on.  It is written first and
-atomically, and the other files are made from it, so that a run which is killed goes on where it
-stopped and grades nothing twice.
+``grades.csv``, ``run.json`` and ``cache/``.  A cache entry holds all that is known of one piece of
+work (`cache`).  It is written first and atomically, and the other files are made from it, so that
+a run which is killed goes on where it stopped and grades nothing twice.
+Where the work is done, on this machine or on a cluster, is the business of `workers`.
 """
 
 from __future__ import annotations
 
-import hashlib
+import fcntl
 import json
-import os
+import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
-from itertools import chain
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from autograder import assignment, course, feedback, gradebook, judge, submissions
+from autograder import assignment, cache, course, feedback, given, gradebook, intake, judge, workers
 from autograder.course import CourseError
 from autograder.sandbox import check as check_sandbox
 from autograder.submissions import Submission
 from autograder.verdict import Verdict
+from autograder.workers import Workers
+from autograder.writing import write_json, write_text
 
 Progress = Callable[[int, int, Verdict], None]
 """Called with the number done, the number in all, and the latest verdict."""
 
 
 @dataclass(frozen=True)
-class Run:
-    """One grading of a class: what is graded, how, and where the results go."""
+class Task:
+    """How each submission of a run is graded: what is sent to other processes and machines."""
 
     homework: course.Homework
-    out: Path
+    source: str | Path  # homework id, or the archive of a foreign assignment
     sandbox: str
     strength: str
     limits: course.Limits
-    jobs: int
+    digest: str
+    """of all that the course brings to a verdict"""
+
+
+Grader = Callable[[Task, Submission], Verdict]
+
+
+class Stopped(CourseError):
+    """The run was interrupted; the text says what is kept and how to go on."""
 
 
 def grade(
-    hw: str,
+    hw: str | Path,
     path: Path,
     out: Path,
     *,
     jobs: int = 2,
     sandbox: str = "bwrap",
+    scheduler: str | None = None,
     fresh: bool = False,
     limits: course.Limits | None = None,
     progress: Progress | None = None,
+    taken: intake.Intake | None = None,
+    accept: gradebook.Ask | None = None,
+    say: Callable[[str], None] = lambda line: None,
+    begin: Callable[[str], None] = lambda line: None,
+    grader: Grader | None = None,
 ) -> list[Verdict]:
     """Grade a file or a folder of submissions.
 
     Parameters
     ----------
     hw
-        Homework id.
+        Homework id, or the path of an autograder archive that `otter assign` made.
     path
-        A notebook, an otter export zip, or a folder of either.
+        A notebook, an otter export zip, a folder of either, or a platform's class archive.
     out
         Folder of the run; an earlier run there is gone on with.
     jobs
-        Number of processes.
+        Number of processes on this machine.
     sandbox
         ``bwrap``, ``user`` or ``none``.
+    scheduler
+        Address of a `dask.distributed` scheduler whose workers grade in place of this machine.
     fresh
         Grade everything again, whatever the cache holds.
     limits
         Bounds; those of course.toml by default.
     progress
-        Told of each result.
+        Told of each result, known ones included.
+    taken
+        The submissions under `path` with their people and times, where they were taken in already.
+    accept
+        Asked before a regrade changes the gradebook; nothing is changed where it is None.
+    say
+        Told of what a TA should look at.
+    begin
+        Told in a line what is known from an earlier run.
+    grader
+        Grades one submission, in another process; `grade_one` by default.
 
     Returns
     -------
@@ -83,157 +111,237 @@ def grade(
 
     Raises
     ------
+    Stopped
+        Where it was interrupted.
     CourseError
-        Where there is no such homework, nothing to grade, or no sandbox.
+        Where there is no such homework, nothing to grade, no sandbox, no scheduler, no space, or
+        a regrade that is not accepted.
     """
     started = time.monotonic()
-    run = Run(
-        homework=course.homework(hw),
-        out=out,
-        sandbox=sandbox,
-        strength=check_sandbox(sandbox),
-        limits=limits or course.load().limits,
-        jobs=jobs,
-    )
-    _refuse_other_homework(run)
-    found = submissions.find(path, run.homework.module, f"{run.homework.id}.ipynb")
-    keys = {each.id: _key(run, each) for each in found}
+    task = _task(hw, sandbox, limits)
+    _refuse_other_homework(out, task.homework)
+    _refuse_inside(out, path)
+    taken = taken or intake.take_in(task.homework, path, given.load(out, task.homework))
+    found = list(taken.submissions)
     verdicts: dict[str, Verdict] = {}
-    for verdict in chain(
-        () if fresh else _known(run, keys), _graded(run, found, keys, known=verdicts)
-    ):
-        verdicts[verdict.submission] = verdict
-        _write(run, verdict)
-        if progress is not None:
-            progress(len(verdicts), len(found), verdict)
-    ordered = [verdicts[name] for name in sorted(verdicts)]
-    gradebook.write_grades(ordered, out / "grades.csv")
-    _write_summary(run, ordered, time.monotonic() - started)
+    with _run_folder(out) as scratch:
+        taken.write(out)
+        if not task.homework.module:
+            write_json(out / course.ELSEWHERE, {"title": task.homework.title})
+        try:
+            with _workers(task, jobs, scheduler, scratch) as crew:
+                run = _Run(task, out, crew, grader or grade_one, fresh, begin)
+                for verdict in run.verdicts(found):
+                    verdicts[verdict.submission] = verdict
+                    _write(out, verdict)
+                    if progress is not None:
+                        progress(len(verdicts), len(found), verdict)
+        except KeyboardInterrupt:
+            raise Stopped(_stopped(len(verdicts), len(found), out)) from None
+        ordered = [verdicts[name] for name in sorted(verdicts)]
+        for line in gradebook.enter(out, task.homework, found, ordered, accept):
+            say(line)
+        feedback.write(out, task.homework, ordered)
+        _write_summary(task, out, jobs, scheduler, ordered, time.monotonic() - started)
+        _write_modules(out, found)
+        _write_report(out)
     return ordered
 
 
-def _refuse_other_homework(run: Run) -> None:
-    summary = run.out / "run.json"
+def grade_one(task: Task, submission: Submission) -> Verdict:
+    """Grade one submission here, whatever it does."""
+    if cache.judge_digest(task.source) != task.digest:
+        raise CourseError("The course was changed while it graded. Run it again.")
+    return judge.grade_submission(task.source, submission, task.sandbox, task.limits)
+
+
+def _task(hw: str | Path, sandbox: str, limits: course.Limits | None) -> Task:
+    return Task(
+        homework=assignment.homework(hw),
+        source=hw,
+        sandbox=sandbox,
+        strength=check_sandbox(sandbox),
+        limits=limits or course.load().limits,
+        digest=cache.judge_digest(hw),
+    )
+
+
+def _stopped(done: int, total: int, out: Path) -> str:
+    kept = f"{done} of {total} submissions are graded and kept in {out}"
+    return f"Stopped. {kept}; run the same command again to go on with the others."
+
+
+# ------------------------------------------------------------------------- the folder of a run
+
+
+@contextmanager
+def _run_folder(out: Path) -> Iterator[Path]:
+    """The folder of a run for one run at a time; gives a place for temporary files.
+
+    What a killed run left behind is removed when the next one begins.
+    """
+    (out / "cache").mkdir(parents=True, exist_ok=True)
+    with (out / "cache" / "lock").open("a+", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise CourseError(f"Another run is at work in {out}. Wait until it is done.") from None
+        lock.seek(0)
+        _remove_scratch(Path(lock.read()))
+        _remove_unfinished(out)
+        scratch = Path(tempfile.mkdtemp(prefix="hlm-"))
+        scratch.chmod(0o711)  # kernels that are users of their own pass through it
+        try:
+            lock.truncate(0)
+            lock.write(str(scratch))
+            lock.flush()
+            yield scratch
+        finally:
+            _remove_scratch(scratch)
+
+
+def _remove_scratch(folder: Path) -> None:
+    """Remove a run's temporary files, and nothing else whatever the lock file says."""
+    ours = folder.parent == Path(tempfile.gettempdir()) and folder.name.startswith("hlm-")
+    if ours and not folder.is_symlink():
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_unfinished(out: Path) -> None:
+    for path in (*out.glob(".*.tmp"), *out.glob("*/.*.tmp")):
+        path.unlink(missing_ok=True)
+
+
+def _refuse_other_homework(out: Path, homework: course.Homework) -> None:
+    summary = out / "run.json"
     if summary.exists():
         other = json.loads(summary.read_text(encoding="utf-8"))["homework"]
-        if other != run.homework.id:
-            raise CourseError(f"{run.out} holds results of {other}. Give another folder as --out.")
+        if other != homework.id:
+            raise CourseError(f"{out} holds results of {other}. Give another folder as --out.")
 
 
-# ------------------------------------------------------------------------------ what is known
+def _refuse_inside(out: Path, path: Path) -> None:
+    """Results among the submissions would be taken for submissions by the next run."""
+    if path.is_dir() and out.resolve().is_relative_to(path.resolve()):
+        raise CourseError(f"{out} lies in {path}, among the submissions. Give a folder beside it.")
 
 
-def _key(run: Run, submission: Submission) -> str:
-    """Hash of everything that the verdict on a submission depends on."""
-    parts = {
-        "submission": asdict(submission),
-        "judge": assignment.digest(run.homework.id),
-        "versions": assignment.versions(),
-        "strength": run.strength,
-        "limits": asdict(run.limits),
+# ---------------------------------------------------------------------------------- one run
+
+
+@dataclass(frozen=True)
+class _Run:
+    task: Task
+    out: Path
+    crew: Workers
+    grader: Grader
+    fresh: bool
+    say: Callable[[str], None]
+
+    def verdicts(self, found: list[Submission]) -> Iterator[Verdict]:
+        """A verdict on every submission, known or new, each piece of work graded once."""
+        entries = self.out / "cache"
+        keys = {each.id: self._key(each) for each in found}
+        there = sum(cache.path(entries, key).exists() for key in keys.values())
+        if there and not self.fresh:
+            self.say(
+                f"{there} of {len(found)} are known from before; --fresh would grade them anew."
+            )
+        new: defaultdict[str, list[Submission]] = defaultdict(list)
+        for each in found:
+            verdict = None if self.fresh else cache.known(entries, keys[each.id], each)
+            if verdict is None:
+                new[keys[each.id]].append(each)
+            else:
+                yield verdict
+        yield from self._graded(new)
+
+    def _key(self, submission: Submission) -> str:
+        return cache.key(submission, self.task.digest, self.task.strength, self.task.limits)
+
+    def _graded(self, new: Mapping[str, list[Submission]]) -> Iterator[Verdict]:
+        work = {owners[0].id: key for key, owners in new.items()}
+        first = [owners[0] for owners in new.values()]
+        done = workers.outcomes(self.crew, partial(self.grader, self.task), first)
+        with closing(done):
+            for outcome in done:
+                key = work[outcome.piece.id]
+                verdict = outcome.result or self._given_up(outcome.piece, outcome.error)
+                if outcome.result is not None:
+                    cache.remember(self.out / "cache", key, verdict)
+                yield from (cache.owned(verdict, each) for each in new[key])
+
+    def _given_up(self, submission: Submission, error: Exception | None) -> Verdict:
+        """A second failure is the grader's, not the student's: it is said, and not remembered, so
+        that the next run tries again."""
+        what = str(error) if isinstance(error, CourseError) else type(error).__name__
+        problem = f"the grader itself failed on it ({what}); run it again"
+        return grade_one(self.task, replace(submission, problem=problem))
+
+
+@contextmanager
+def _workers(task: Task, jobs: int, scheduler: str | None, scratch: Path) -> Iterator[Workers]:
+    if scheduler is None:
+        yield workers.local(jobs, scratch)
+        return
+    describe = partial(_description, task.source, task.sandbox)
+    with workers.cluster(scheduler, describe) as crew:
+        yield crew
+
+
+def _description(hw: str | Path, sandbox: str) -> dict[str, Any]:
+    """What a verdict depends on besides the submission: the same on every machine of a run."""
+    packages = cache.packages()
+    return {
+        "the course": cache.judge_digest(hw)[:12],
+        "the sandbox": check_sandbox(sandbox),
+        **packages,
     }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=repr).encode()).hexdigest()
-
-
-def _known(run: Run, keys: dict[str, str]) -> Iterator[Verdict]:
-    """Verdicts of an earlier run that still hold."""
-    for key in keys.values():
-        entry = run.out / "cache" / f"{key}.json"
-        if entry.exists():
-            record = json.loads(entry.read_text(encoding="utf-8"))
-            yield Verdict.from_results(record["results"], record["executed"])
-
-
-def _remember(run: Run, key: str, verdict: Verdict) -> None:
-    record = {"results": verdict.to_stored(), "executed": verdict.executed}
-    _write_json(run.out / "cache" / f"{key}.json", record)
-
-
-# -------------------------------------------------------------------------------- what is new
-
-
-def _graded(
-    run: Run, found: list[Submission], keys: dict[str, str], known: dict[str, Verdict]
-) -> Iterator[Verdict]:
-    """Verdicts on the submissions not known yet, each remembered as soon as it is there."""
-    work = [each for each in found if each.id not in known]
-    lost: list[Submission] = []
-    for verdict in _in_parallel(run, work, lost):
-        _remember(run, keys[verdict.submission], verdict)
-        yield verdict
-    for submission in lost:
-        yield _alone(run, submission, keys)
-
-
-def _in_parallel(run: Run, work: list[Submission], lost: list[Submission]) -> Iterator[Verdict]:
-    """Grade in processes; what one of them could not finish is put into `lost`."""
-    with _pool(min(run.jobs, len(work)) or 1) as pool:
-        futures = {pool.submit(_grade_one, run, each): each for each in work}
-        for future in as_completed(futures):
-            try:
-                yield future.result()
-            except Exception:
-                lost.append(futures[future])
-
-
-def _alone(run: Run, submission: Submission, keys: dict[str, str]) -> Verdict:
-    """Grade one that was lost once more, in a process of its own.
-
-    A second failure is the grader's, not the student's: it is said, and not remembered, so that
-    the next run tries again.
-    """
-    with _pool(1) as pool:
-        try:
-            verdict = pool.submit(_grade_one, run, submission).result()
-        except Exception as error:
-            problem = f"the grader itself failed on it ({type(error).__name__}); run it again"
-            return _grade_one(run, replace(submission, problem=problem))
-    _remember(run, keys[submission.id], verdict)
-    return verdict
-
-
-def _pool(jobs: int) -> Executor:
-    return ProcessPoolExecutor(max_workers=jobs, mp_context=get_context("spawn"))
-
-
-def _grade_one(run: Run, submission: Submission) -> Verdict:
-    return judge.grade_submission(run.homework.id, submission, run.sandbox, run.limits)
 
 
 # ---------------------------------------------------------------------------- what is written
 
 
-def _write(run: Run, verdict: Verdict) -> None:
-    """Results, executed notebook and feedback page of one submission, where they changed."""
+def _write(out: Path, verdict: Verdict) -> None:
+    """Results and executed notebook of one submission; its page waits for the gradebook."""
     name = verdict.submission
-    _write_json(run.out / "executed" / f"{name}.ipynb", verdict.executed)
-    write_text(run.out / "feedback" / f"{name}.html", feedback.page(verdict, run.homework))
-    _write_json(run.out / "results" / f"{name}.json", verdict.to_stored())
+    write_json(out / "executed" / f"{name}.ipynb", verdict.executed)
+    write_json(out / "results" / f"{name}.json", verdict.to_stored())
 
 
-def _write_summary(run: Run, verdicts: list[Verdict], seconds: float) -> None:
+def _write_summary(
+    task: Task,
+    out: Path,
+    jobs: int,
+    scheduler: str | None,
+    verdicts: list[Verdict],
+    seconds: float,
+) -> None:
     summary = {
-        "homework": run.homework.id,
+        "homework": task.homework.id,
         "submissions": len(verdicts),
-        "sandbox": run.strength,
-        "jobs": run.jobs,
-        "limits": asdict(run.limits),
+        "sandbox": task.strength,
+        "jobs": jobs if scheduler is None else None,
+        "scheduler": scheduler,
+        "limits": asdict(task.limits),
         "versions": assignment.versions(),
         "seconds": round(seconds, 3),
         "seconds_by_submission": {each.submission: each.seconds for each in verdicts},
     }
-    _write_json(run.out / "run.json", summary)
+    write_json(out / "run.json", summary)
 
 
-def _write_json(path: Path, data: Any) -> None:
-    write_text(path, json.dumps(data, indent=1, sort_keys=True) + "\n")
+def _write_modules(out: Path, found: list[Submission]) -> None:
+    """The student modules as they were handed in, for whoever looks at similar work."""
+    for submission in found:
+        path = out / "modules" / f"{submission.id}.py"
+        if submission.module is None:
+            path.unlink(missing_ok=True)
+        else:
+            write_text(path, submission.module.decode("utf-8", errors="replace"))
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
-    with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
-        file.write(text)
-    os.chmod(name, 0o644)
-    os.replace(name, path)
+def _write_report(out: Path) -> None:
+    from autograder import report  # imported late: processes that only grade draw no pictures
+
+    report.write(out)

@@ -9,7 +9,8 @@ The way of a submission:
    public tests run here, as otter's own test files, on remote values; a task without a check
    cell is tested after the last cell.
 4. Hidden tests run when the notebook's outputs are collected, on what was fetched: nothing that
-   learns their inputs can show them on the student's page.
+   learns their inputs can show them on the student's page. (Those of a foreign assignment run at
+   their check cell, as otter runs them.)
 5. A cell or a function that hangs or ends its kernel costs what depends on it: the kernel is
    replaced, the earlier cells run again without the culprit, and the rest is graded.
 6. A refusal of bad input counts where the function answered some call of a hidden case.
@@ -18,12 +19,10 @@ The way of a submission:
 from __future__ import annotations
 
 import json
-import re
 import shutil
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -31,13 +30,11 @@ from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
-from otter.test_files import ExceptionTestFile
 
-from autograder import build, course, expect
+from autograder import course, expect, repair
 from autograder.assignment import ANSWER_PROMPT, Assignment, load, versions
-from autograder.markers import task_of
-from autograder.remote import Environment, Kernel, KernelLost, TimeOver
-from autograder.sandbox import Workspace, end_user, kernel_spec
+from autograder.remote import Environment, Kernel, KernelLost, RemoteError, TimeOver
+from autograder.sandbox import Workspace, end_user, kernel_spec, new_folder
 from autograder.sandbox import check as check_sandbox
 from autograder.submissions import Submission
 from autograder.testfile import (
@@ -46,30 +43,37 @@ from autograder.testfile import (
     JudgeTestFile,
     fetch,
     label,
-    parameters,
 )
 from autograder.verdict import CaseResult, Status, Verdict, WrittenAnswer
 
 MAX_NEW_KERNELS = 6
 MAX_WRITTEN = 20_000
-_CHECK_CELL = re.compile(r"^\s*grader\.check\(\s*[\"'](\w+)[\"']\s*\)", re.MULTILINE)
+NOT_REACHED = "This check was not reached in the time that there is."
+
+Told = Callable[[Verdict], None]
 
 
 def grade_submission(
-    hw: str, submission: Submission, sandbox: str, limits: course.Limits | None = None
+    hw: str | Path,
+    submission: Submission,
+    sandbox: str,
+    limits: course.Limits | None = None,
+    told: Told | None = None,
 ) -> Verdict:
     """Grade one submission.
 
     Parameters
     ----------
     hw
-        Homework id, such as ``"hw1"``.
+        Homework id, such as ``"hw1"``, or the path of an archive that `otter assign` made.
     submission
         What `submissions.find` made of a file.
     sandbox
         ``bwrap``, ``user`` or ``none``.
     limits
         Bounds; those of course.toml by default.
+    told
+        Is given what is known so far after each test case.
 
     Returns
     -------
@@ -78,31 +82,27 @@ def grade_submission(
     """
     started = time.monotonic()
     assignment = load(hw)
-    strength = check_sandbox(sandbox)
+    check_sandbox(sandbox)
     if submission.problem is None:
         try:
-            with Session(assignment, submission, sandbox, limits) as session:
+            with Session(assignment, submission, sandbox, limits, told) as session:
                 session.run_notebook()
                 verdict = session.verdict()
-        except Unreadable as problem:
-            verdict = _unreadable(assignment, submission, str(problem))
+        except repair.Unreadable as problem:
+            verdict = _unreadable(assignment, submission, f"The notebook {problem}.")
     else:
         verdict = _unreadable(assignment, submission, submission.problem)
     seconds = round(time.monotonic() - started, 3)
-    return replace(verdict, sandbox=strength, seconds=seconds, versions=versions())
+    return replace(verdict, sandbox=check_sandbox(sandbox), seconds=seconds, versions=versions())
 
 
 @contextmanager
 def open_session(
-    hw: str, submission: Submission, sandbox: str, limits: course.Limits | None = None
+    hw: str | Path, submission: Submission, sandbox: str, limits: course.Limits | None = None
 ) -> Iterator[Session]:
     """A session that stays open, to run single tasks again (`verify` plants slips this way)."""
     with Session(load(hw), submission, sandbox, limits) as session:
         yield session
-
-
-class Unreadable(Exception):
-    """A submission without a notebook that could run; the text says why."""
 
 
 class Session:
@@ -118,6 +118,8 @@ class Session:
         Kind of sandbox.
     limits
         Bounds; those of course.toml by default.
+    told
+        Is given what is known so far after each test case.
 
     Examples
     --------
@@ -134,22 +136,34 @@ class Session:
         submission: Submission,
         sandbox: str,
         limits: course.Limits | None = None,
+        told: Told | None = None,
     ) -> None:
         self.assignment, self.submission = assignment, submission
+        self._told = told
         self.limits = limits or course.load().limits
         self.sandbox = sandbox
-        self.notebook = _read_notebook(submission)
+        self._mended = repair.mend(
+            submission.notebook or b"",
+            assignment.given,
+            list(assignment.tests),
+            has_module=submission.module is not None,
+        )
+        self.notebook = self._mended.notebook
+        if reason := assignment.refusal(self.notebook):
+            raise repair.Unreadable(reason)
         self.cases: dict[tuple[str, int], CaseResult] = {}
-        self.repairs: list[str] = []
+        self.repairs: list[str] = [*submission.repairs, *self._mended.lines]
         self.alerts: list[str] = [f"brought {name!r}, not used" for name in submission.extra[:20]]
         self.partial = False
         self._executed: dict[str, Any] = {}
-        self._skipped: set[int] = set()
+        self._skipped = {
+            i for i, cell in enumerate(self.notebook.cells) if assignment.ignores(cell)
+        }
         self._conduct = Conduct()
         self._recognised: set[str] = set()
         self._refused: dict[tuple[str, int], frozenset[str]] = {}
-        self._files = {name: _test_file(name, text) for name, text in assignment.tests.items()}
-        self._checks = _check_cells(self.notebook, list(self._files))
+        self._files = {name: assignment.test_file(name) for name in assignment.tests}
+        self._checks = self._mended.checks
         self._taken: dict[str, dict[str, Any]] = {}
         self._kernels = 0
         self._over = False
@@ -157,13 +171,23 @@ class Session:
         self._tests_left = float(self.limits.tests_seconds)
 
     def __enter__(self) -> Session:
-        self._folder = Path(tempfile.mkdtemp(prefix="hlm-"))
-        self._space = _lay_out(self._folder, self.assignment, self.submission)
-        if self.submission.module is None:
-            module = self.assignment.homework.module
-            self.repairs.append(f"hlmtools/{module}.py was not handed in; its tasks count as empty")
+        self._folder = new_folder(self.sandbox)
+        self._space = _lay_out(self._folder, self.assignment, self._readable())
         self._start_kernel()
         return self
+
+    def _readable(self) -> Submission:
+        """The submission with its module as it can be read; what is wrong with it is noted."""
+        own, submission = self.assignment.homework.module, self.submission
+        name = f"hlmtools/{own}.py"
+        if not own:
+            return submission
+        if submission.module is None:
+            self.repairs.append(f"{name} was not handed in; its tasks count as empty.")
+            return submission
+        module, lines = repair.module(submission.module, name)
+        self.repairs += lines
+        return replace(submission, module=module)
 
     def __exit__(
         self,
@@ -184,14 +208,16 @@ class Session:
             self._reach(index)
             for question in self._checks.get(index, ()):
                 self._run_cases(question, hidden=False, index=index)
+                if not self.assignment.hidden_last:
+                    self._run_cases(question, hidden=True, index=index)
         self._executed = json.loads(nbformat.writes(self.notebook))
-        for question in self._files:
+        for question in self._files if self.assignment.hidden_last else ():
             self._run_cases(question, hidden=True, index=last)
 
     def run_task(self, task: str) -> list[CaseResult]:
         """Run the tests of a task again, on the kernel as it is now."""
         last = len(self.notebook.cells) - 1
-        questions = [name for name in self._files if task_of(name) == task]
+        questions = [name for name in self._files if self.assignment.task(name) == task]
         for question in questions:
             self._take(question, last)
             self._run_cases(question, hidden=False, index=last)
@@ -207,6 +233,7 @@ class Session:
         if index >= 0 and _is_code(self.notebook.cells[index]):
             self._run_cell(index)
         for question in self._checks.get(index, ()):
+            self._seed()
             self._take(question, index)
 
     def _run_cell(self, index: int) -> None:
@@ -217,12 +244,20 @@ class Session:
             self._cut(index, f"the notebook ran longer than {self.limits.notebook_seconds:g} s")
             return
         try:
+            if not self.notebook.cells[index].source.startswith("%%"):
+                self._seed()
             self._kernel.run_cell(index)
         except TimeOver as problem:
             self._cut(index, str(problem))
         except KernelLost as problem:
             self._cut(index, str(problem))
             self._replace_kernel(index)
+
+    def _seed(self) -> None:
+        """Set the seeds as the assignment wants them at the beginning of every cell."""
+        if self.assignment.seeding and not self._over:
+            with suppress(RemoteError):
+                self._kernel.run_code(self.assignment.seeding)
 
     def _cut(self, index: int, reason: str) -> None:
         """Note that a cell was ended, where the student and the TA will see it."""
@@ -269,7 +304,7 @@ class Session:
         """Fetch what the tests of a question take, at its check cell."""
         environment = Environment(self._kernel, self.assignment.functions)
         taken = self._taken[question] = {}
-        for name in parameters(self._files[question].test_cases):
+        for name in self._files[question].parameters():
             with self._kernel.within(self.limits.test_seconds):
                 taken[name] = fetch(environment, name, self._conduct)
             if self._kernel.lost and not self._over:
@@ -281,6 +316,8 @@ class Session:
         for position, case in enumerate(test_file.test_cases):
             if bool(case.hidden) == hidden:
                 self.cases[question, position] = self._run_case(test_file, position, index)
+                if self._told is not None:
+                    self._told(self.verdict())
 
     def _run_case(self, test_file: JudgeTestFile, position: int, index: int) -> CaseResult:
         started = time.monotonic()
@@ -292,7 +329,7 @@ class Session:
             self._taken[test_file.name],
             hidden=bool(case.hidden),
         )
-        one = JudgeTestFile(test_file.name, test_file.path, [case])
+        one = type(test_file)(test_file.name, test_file.path, [case])
         one.missing = environment.missing
         with (
             expect.judging(self.assignment.homework, self._recognised) as notes,
@@ -305,9 +342,9 @@ class Session:
         self._after_case(one, environment, index)
         passed = bool(one.test_case_results[0].passed)
         return CaseResult(
-            task=task_of(test_file.name),
+            task=self.assignment.task(test_file.name),
             question=test_file.name,
-            name=label(case.body.test_func.__name__),
+            name=label(case),
             points=float(case.points),
             passed=passed,
             hidden=bool(case.hidden),
@@ -318,6 +355,7 @@ class Session:
             followed=notes.followed,
             got="" if passed else notes.got,
             near=not passed and notes.near,
+            beside=getattr(case.body, "beside", None),
         )
 
     def _after_case(self, one: JudgeTestFile, environment: GuardedEnvironment, index: int) -> None:
@@ -338,9 +376,14 @@ class Session:
     def _results(self, question: str) -> list[CaseResult]:
         """Cases of a question in the order of its file; a mere refusal of everything fails."""
         count = len(self._files[question].test_cases)
-        return [self._counted(question, position) for position in range(count)]
+        cases = [self._counted(question, position) for position in range(count)]
+        withheld = self._files[question].all_or_nothing and not all(case.passed for case in cases)
+        return [replace(case, withheld=withheld) for case in cases]
 
     def _counted(self, question: str, position: int) -> CaseResult:
+        if (question, position) not in self.cases:
+            case = self._files[question].test_cases[position]
+            return _not_run(self.assignment, question, case, NOT_REACHED)
         case = self.cases[question, position]
         never = sorted(self._refused[question, position] - self._conduct.answered)
         if not (case.passed and case.hidden and never):
@@ -351,7 +394,7 @@ class Session:
     # --------------------------------------------------------------------------- the verdict
 
     def verdict(self) -> Verdict:
-        """What is known once the notebook has run."""
+        """What is known by now; a case that has not run yet has not passed."""
         cases = tuple(case for name in self._files for case in self._results(name))
         status: Status = "partial" if self.partial else "repaired" if self.repairs else "ok"
         return Verdict(
@@ -362,57 +405,27 @@ class Session:
             homework=self.assignment.homework.id,
             status=status,
             cases=cases,
-            written=_written_answers(self.assignment, self.notebook),
+            written=_written_answers(self.assignment, self._mended.written),
             repairs=tuple(self.repairs),
-            alerts=tuple(self.alerts),
+            alerts=(*self.alerts, *_not_tamper_proof(cases)),
             executed=self._executed,
+            total=_total(self.assignment, cases),
         )
 
 
 # ------------------------------------------------------------------------ what a student sent
 
 
-def _read_notebook(submission: Submission) -> NotebookNode:
-    try:
-        notebook = nbformat.reads((submission.notebook or b"").decode("utf-8-sig"), as_version=4)
-        for cell in notebook.cells:
-            cell.source = "".join(cell.source)
-            if cell.cell_type == "code":
-                cell.outputs = []
-                cell.execution_count = None
-    except Exception as error:
-        raise Unreadable(f"the notebook cannot be read ({type(error).__name__})") from None
-    return notebook
-
-
-def _check_cells(notebook: NotebookNode, questions: list[str]) -> dict[int, list[str]]:
-    """Questions by the cell that checks them: its last check cell, else the last cell of all."""
-    places: dict[str, int] = {}
-    for index, cell in enumerate(notebook.cells):
-        if cell.cell_type == "code":
-            places.update(dict.fromkeys(_CHECK_CELL.findall(cell.source), index))
-    checks: dict[int, list[str]] = {}
-    for question in questions:
-        place = places.get(question, len(notebook.cells) - 1)
-        checks.setdefault(place, []).append(question)
-    return checks
-
-
 def _is_code(cell: NotebookNode) -> bool:
     return cell.cell_type == "code" and bool(cell.source.strip())
 
 
-def _test_file(question: str, source: str) -> JudgeTestFile:
-    return JudgeTestFile.from_string(source, path=f"{question}.py")
-
-
-def _written_answers(assignment: Assignment, notebook: NotebookNode) -> tuple[WrittenAnswer, ...]:
-    """Texts of the written questions, found by the ids of their cells."""
-    texts = {cell.get("id"): cell.source for cell in notebook.cells if cell.cell_type == "markdown"}
+def _written_answers(assignment: Assignment, texts: Mapping[str, str]) -> tuple[WrittenAnswer, ...]:
+    """Answers to the written questions, whose texts are known by the ids of their cells."""
     return tuple(
         WrittenAnswer(
             question=each.name,
-            task=task_of(each.name),
+            task=assignment.task(each.name),
             points=each.points,
             text=texts.get(each.cell_id, "").removeprefix(ANSWER_PROMPT)[:MAX_WRITTEN],
         )
@@ -421,31 +434,18 @@ def _written_answers(assignment: Assignment, notebook: NotebookNode) -> tuple[Wr
 
 
 def _lay_out(folder: Path, assignment: Assignment, submission: Submission) -> Workspace:
-    """The notebook's folder as the student had it: ours, but for the student's own module."""
-    homework, files = assignment.homework, folder / "w"
-    build.lay_out_package(homework.id, files / "hlmtools")
-    (files / "data").mkdir()
-    for name in ("registry.toml", *(f"{each}.csv" for each in homework.data)):
-        shutil.copyfile(course.ROOT / "data" / name, files / "data" / name)
-    if submission.module is not None:
-        (files / "hlmtools" / f"{homework.module}.py").write_bytes(submission.module)
+    files = folder / "w"
+    files.mkdir()
+    assignment.lay_out(submission, files)
     return Workspace(files, folder / "s")
 
 
 def _unreadable(assignment: Assignment, submission: Submission, problem: str) -> Verdict:
     """Nothing could run: every case failed, and the reason stands in the alerts."""
     cases = [
-        CaseResult(
-            task=task_of(name),
-            question=name,
-            name=label(case.body.test_func.__name__),
-            points=float(case.points),
-            passed=False,
-            hidden=bool(case.hidden),
-            message="Nothing could be run.",
-        )
-        for name, source in assignment.tests.items()
-        for case in ExceptionTestFile.from_string(source).test_cases
+        _not_run(assignment, name, case, "Nothing could be run.")
+        for name in assignment.tests
+        for case in assignment.test_file(name).test_cases
     ]
     return Verdict(
         submission=submission.id,
@@ -455,5 +455,30 @@ def _unreadable(assignment: Assignment, submission: Submission, problem: str) ->
         homework=assignment.homework.id,
         status="unreadable",
         cases=tuple(cases),
+        repairs=submission.repairs,
         alerts=(problem,),
+        total=_total(assignment, cases),
     )
+
+
+def _not_run(assignment: Assignment, question: str, case: Any, message: str) -> CaseResult:
+    return CaseResult(
+        task=assignment.task(question),
+        question=question,
+        name=label(case),
+        points=float(case.points),
+        passed=False,
+        hidden=bool(case.hidden),
+        message=message,
+    )
+
+
+def _total(assignment: Assignment, cases: Sequence[CaseResult]) -> tuple[float, float] | None:
+    return assignment.total(sum(each.earned for each in cases), sum(each.points for each in cases))
+
+
+def _not_tamper_proof(cases: Sequence[CaseResult]) -> list[str]:
+    """A sentence for the TA on each reason why a question was tested beside the student's code."""
+    found = dict.fromkeys((case.question, case.beside) for case in cases if case.beside)
+    note = "tested beside the student's code, so that this verdict is not tamper-proof"
+    return [f"{question}: {note}: {reason}" for question, reason in found]

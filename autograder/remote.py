@@ -36,6 +36,7 @@ START_SECONDS = 60
 INTERRUPT_SECONDS = 3
 MAX_MESSAGE_BYTES = wire.MAX_BYTES + 2**20
 WATCH_SECONDS = 0.2
+CONNECT_MILLISECONDS = 20  # between two looks whether the kernel's sockets are there
 
 CROSSING_ERRORS = frozenset(
     "ArithmeticError AssertionError AttributeError EOFError FileNotFoundError FloatingPointError "
@@ -91,6 +92,7 @@ class Kernel:
         self.lost: str | None = None
         self._channel: Any = None
         self.output_while_answering: list[str] = []
+        self.heard: Callable[[str], Any] | None = None  # told what an answer printed
         self._ends = math.inf
         self._sockets = sockets
         self._context = _bounded_context()
@@ -118,11 +120,23 @@ class Kernel:
             self._channel = self._client.kc = self._manager.client(context=self._context)
             self._channel.allow_stdin = False
             self._channel.start_channels()
-            run_sync(self._channel.wait_for_ready)(timeout=START_SECONDS)
+            run_sync(self._wait_until_ready)(START_SECONDS)
             sandbox.close_folder(self._sockets)
         except Exception as error:
             self.close()
             raise KernelLost(f"the kernel did not start ({type(error).__name__})") from None
+
+    async def _wait_until_ready(self, seconds: float) -> None:
+        """Until the kernel answers, and what it broadcasts about that answer arrives as well."""
+        channel = self._channel
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and await self._manager.is_alive():
+            asked = channel.kernel_info()
+            if await _heard(channel.shell_channel, asked, "kernel_info_reply") and await _heard(
+                channel.iopub_channel, asked, "status"
+            ):
+                return
+        raise TimeoutError
 
     def run_cell(self, index: int) -> bool:
         """Run one cell; False where it raised.
@@ -221,6 +235,8 @@ class Kernel:
         if not isinstance(head, dict):
             raise RemoteError("the answer is malformed")
         self._keep_output(head.get("output"))
+        if self.heard and isinstance(head.get("printed"), str):
+            self.heard(head["printed"])
         if head.get("ok") is not True:
             _raise_crossing(head)
         try:
@@ -255,6 +271,17 @@ class Kernel:
     def _pid(self) -> int:
         provisioner: Any = self._manager.provisioner
         return provisioner.pid
+
+
+async def _heard(channel: Any, asked: str, kind: str, seconds: float = 1) -> bool:
+    """Whether a message of this kind about a request comes in time."""
+    deadline = time.monotonic() + seconds
+    with suppress(Empty):
+        while (left := deadline - time.monotonic()) > 0:
+            message = await channel.get_msg(timeout=left)
+            if message["msg_type"] == kind and message["parent_header"].get("msg_id") == asked:
+                return True
+    return False
 
 
 class _OneSpec(KernelSpecManager):
@@ -320,20 +347,29 @@ class _MemoryWatch:
     def _watch(self) -> None:
         while not self._stopped.wait(WATCH_SECONDS):
             try:
-                resident = _resident_bytes(self._pid)
+                too_large = _uses_more(self._pid, self._bound)
             except psutil.NoSuchProcess:
                 return
-            if resident > self._bound:
+            if too_large:
                 self._too_large()
                 return
 
 
-def _resident_bytes(pid: int) -> int:
-    total = 0
-    for process in psutil.Process(pid).children(recursive=True):
-        with suppress(psutil.Error):
-            total += process.memory_info().rss
-    return total
+def _uses_more(pid: int, bound: int) -> bool:
+    """Whether a process tree holds more memory, pages that several of them share counted once."""
+    tree = psutil.Process(pid).children(recursive=True)
+    if sum(_bytes(process, shared_in_full=True) for process in tree) <= bound:
+        return False
+    return sum(_bytes(process, shared_in_full=False) for process in tree) > bound
+
+
+def _bytes(process: psutil.Process, shared_in_full: bool) -> int:
+    with suppress(psutil.NoSuchProcess):
+        with suppress(psutil.AccessDenied):
+            if not shared_in_full:
+                return process.memory_full_info().pss
+        return process.memory_info().rss
+    return 0
 
 
 def _bounded_context() -> zmq.asyncio.Context:
@@ -342,6 +378,7 @@ def _bounded_context() -> zmq.asyncio.Context:
     context.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES)
     context.setsockopt(zmq.RCVHWM, 100)
     context.setsockopt(zmq.LINGER, 0)
+    context.setsockopt(zmq.RECONNECT_IVL, CONNECT_MILLISECONDS)
     context.setsockopt(zmq.SNDTIMEO, 1000 * INTERRUPT_SECONDS)  # a kernel may close its end
     return context
 

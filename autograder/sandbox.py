@@ -1,5 +1,7 @@
 """Where a submission's kernel runs: bubblewrap by default, and what it may see there.
 
+``bwrap`` forks kernels from a warm process that runs under one bubblewrap (`warm.py`), where that
+can be had; ``bwrap-cold`` starts a bubblewrap for each.
 The sandbox holds an allow-list of read-only mounts (the interpreter, its packages, this
 submission's workspace), small private folders in memory, no network, and its own processes,
 users and IPC.
@@ -11,6 +13,7 @@ other kernel.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -18,23 +21,26 @@ import site
 import stat
 import subprocess
 import sys
-from collections.abc import Iterable
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterable, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import psutil
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.provisioning import LocalProvisioner
-from traitlets import Int
+from traitlets import Dict, Int
 
+from autograder import cgroups, course, forker, seccomp, warm
 from autograder.course import CourseError, Limits
 
-KINDS = ("bwrap", "user", "none")
+KINDS = ("bwrap", "bwrap-cold", "user", "none")
 PROVISIONER = "hlm-sandbox"
 
+_BWRAP = ("bwrap", "bwrap-cold")
 _HERE = Path(__file__).parent
 _WORK = "/submission"
 _JUDGE_FILES = "/judge"
@@ -58,9 +64,10 @@ class Workspace:
     """holds the connection file and the kernel's sockets: the only way in and out"""
 
 
-@lru_cache
 def check(kind: str) -> str:
     """Strength of a sandbox in words, after a program was started in it.
+
+    How kernels start is part of it, and may change where the warm process is lost for good.
 
     Raises
     ------
@@ -73,10 +80,16 @@ def check(kind: str) -> str:
         return "none: submissions run with your rights"
     if kind == "user":
         _check_user()
-        return "user: a user of its own, no namespaces"
+        return f"user: a user of its own, no namespaces, {seccomp.in_words()}, {cgroups.in_words()}"
     _check_bwrap()
     owner = "a user of its own" if _is_root() else "a user namespace"
-    return f"bwrap: namespaces, no network, {owner}"
+    parts = (owner, seccomp.in_words(), cgroups.in_words(), _start_in_words(kind))
+    return f"bwrap: namespaces, no network, {', '.join(parts)}"
+
+
+def new_folder(kind: str) -> Path:
+    """A folder for one submission, where a sandbox of this kind can show it to its kernel."""
+    return Path(tempfile.mkdtemp(prefix="hlm-", dir=warm.hall() if kind == "bwrap" else None))
 
 
 def kernel_spec(kind: str, space: Workspace, module: str, limits: Limits) -> KernelSpec:
@@ -84,30 +97,35 @@ def kernel_spec(kind: str, space: Workspace, module: str, limits: Limits) -> Ker
     uid = _uid(kind)
     if uid is not None:
         _hand_over(space, kind, uid)
-    worker = f"{_JUDGE_FILES}/worker.py" if kind == "bwrap" else str(_HERE / "worker.py")
-    options = {
-        "connection_file": str(space.sockets / "kernel.json"),
-        "folder": _WORK if kind == "bwrap" else str(space.files),
-        "module": f"hlmtools.{module}",
-        "uid": uid,
-        "limits": _worker_limits(kind, limits),
-    }
-    inner = [sys.executable, "-P", worker, json.dumps(options)]
+    options = _worker_options(kind, space, module, limits, uid)
     return KernelSpec(
-        argv=command(kind, space, limits, inner),
+        argv=command(kind, space, limits, _worker(kind, options)),
         display_name="Python (sandboxed)",
         language="python",
         interrupt_mode="message",
         metadata={
-            "kernel_provisioner": {"provisioner_name": PROVISIONER, "config": {"uid": uid}},
+            "kernel_provisioner": {
+                "provisioner_name": PROVISIONER,
+                "config": {
+                    "uid": uid,
+                    "request": _warm_request(kind, space, options),
+                    "bounds": _whole_bounds(kind, limits),
+                },
+            },
         },
     )
 
 
 class SandboxProvisioner(LocalProvisioner):
-    """Starts the command of the kernel specification with nothing of the grader's environment."""
+    """Starts the kernel with nothing of the grader's environment.
+
+    Where the warm process refuses, the command of the kernel specification starts it cold.
+    """
 
     uid = Int(None, allow_none=True).tag(config=True)
+    request = Dict(None, allow_none=True).tag(config=True)
+    bounds = Dict(None, allow_none=True).tag(config=True)
+    _group: cgroups.Group | None = None
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         kwargs = await super().pre_launch(**kwargs)
@@ -119,16 +137,49 @@ class SandboxProvisioner(LocalProvisioner):
             os.chown(manager.connection_file, self.uid, self.uid)
         return kwargs
 
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
+        self._group = cgroups.make(**self.bounds) if self.bounds else None
+        entrances = self._group.entrances() if self._group else []
+        try:
+            if self.request and self._start_warm(entrances):
+                return self.connection_info
+            kwargs["preexec_fn"] = partial(_enter, entrances)
+            return await super().launch_kernel(cmd, **kwargs)
+        finally:
+            for entrance in entrances:
+                os.close(entrance)
+
+    def _start_warm(self, entrances: list[int]) -> bool:
+        try:
+            child: Any = warm.start(_forker, environment(), self.request, entrances)
+        except warm.WarmMissing as missing:
+            warm.note_trouble(str(missing))
+            return False
+        self.process, self.pid = child, child.pid
+        return True
+
+    async def cleanup(self, restart: bool = False) -> None:
+        await super().cleanup(restart)
+        if self._group is not None:
+            self._group.remove()
+
+
+def _enter(entrances: list[int]) -> None:
+    for entrance in entrances:
+        os.write(entrance, b"0")
+
 
 def close_folder(sockets: Path) -> None:
-    """Take the socket folder from the kernel's user once its sockets stand there.
+    """Take the socket folder from the kernel once the judge is connected.
 
     A socket that could be replaced by a link would let the submission choose what the judge
-    connects to.
+    connects to. So the folder loses the name by which the judge knows it, and where root grades,
+    the kernel's user loses the folder.
     """
     if _is_root():
         os.chown(sockets, 0, 0)
         sockets.chmod(0o755)
+    sockets.rename(tempfile.mkdtemp(prefix="connected-", dir=sockets.parent))
 
 
 def end_user(kind: str) -> None:
@@ -149,6 +200,7 @@ def environment() -> dict[str, str]:
         "TZ": "UTC",
         "IPYTHONDIR": "/tmp/.ipython",
         "MPLCONFIGDIR": "/tmp/.matplotlib",
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
         "OPENBLAS_NUM_THREADS": "1",
@@ -158,7 +210,7 @@ def environment() -> dict[str, str]:
 
 def command(kind: str, space: Workspace, limits: Limits, inner: list[str]) -> list[str]:
     """Command line that runs `inner` for a workspace in a sandbox of this kind."""
-    if kind != "bwrap":
+    if kind not in _BWRAP:
         return inner
     size = str(limits.disk_mb * 2**20)
     mounts = [*_system_mounts(size), *_workspace_mounts(space, size)]
@@ -168,19 +220,21 @@ def command(kind: str, space: Workspace, limits: Limits, inner: list[str]) -> li
 # ----------------------------------------------------------------------------------- bubblewrap
 
 
-def _bwrap() -> list[str]:
+def _bwrap(rights: Sequence[str] = ()) -> list[str]:
     """Namespaces and rights. Root keeps just what the worker needs to become another user."""
-    rights = (
-        ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
-        if _is_root()
-        else ["--unshare-user", "--disable-userns"]
-    )
+    rights = rights or _few_rights()
     return [
         "bwrap",
         *("--unshare-pid", "--unshare-ipc", "--unshare-net", "--unshare-uts"),
         *("--unshare-cgroup-try", "--die-with-parent", "--new-session", "--hostname", "sandbox"),
         *rights,
     ]
+
+
+def _few_rights() -> list[str]:
+    if _is_root():
+        return ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+    return ["--unshare-user", "--disable-userns"]
 
 
 def _system_mounts(size: str) -> list[str]:
@@ -196,7 +250,7 @@ def _system_mounts(size: str) -> list[str]:
             mounts += ["--ro-bind", link, link]
     for package in _staff_packages():
         mounts += ["--tmpfs", package]
-    for name in ("worker.py", "wire.py"):
+    for name in ("worker.py", "wire.py", "forker.py", "beside.py"):
         mounts += [
             *_open_parents(f"{_JUDGE_FILES}/{name}"),
             "--ro-bind",
@@ -232,11 +286,14 @@ def _workspace_mounts(space: Workspace, size: str) -> list[str]:
     mounts = _private_folder(_WORK, size)
     for path in sorted(space.files.iterdir()):
         mounts += ["--ro-bind", str(path), f"{_WORK}/{path.name}"]
-    mounts += ["--perms", "1777", "--dir", "/tmp/.matplotlib"]
-    fonts = _font_list()
-    mounts += ["--ro-bind-try", str(fonts), f"/tmp/.matplotlib/{fonts.name}"]
     sockets = str(space.sockets)
-    return [*mounts, *_open_parents(sockets), "--bind", sockets, sockets]
+    return [*mounts, *_fonts(), *_open_parents(sockets), "--bind", sockets, sockets]
+
+
+def _fonts() -> list[str]:
+    fonts = _font_list()
+    target = f"/tmp/.matplotlib/{fonts.name}"
+    return ["--perms", "1777", "--dir", "/tmp/.matplotlib", "--ro-bind-try", str(fonts), target]
 
 
 @lru_cache
@@ -248,6 +305,7 @@ def _font_list() -> Path:
     return Path(mpl.get_cachedir()) / f"fontlist-v{font_manager.FontManager.__version__}.json"
 
 
+@lru_cache
 def _check_bwrap() -> None:
     if shutil.which("bwrap") is None:
         raise SandboxMissing(f"bubblewrap is not installed, so nothing can be graded. {_REMEDY}")
@@ -260,6 +318,74 @@ def _check_bwrap() -> None:
             "user namespaces need: sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0. "
             + _REMEDY
         )
+
+
+# ------------------------------------------------------------------------------------ warm start
+
+
+def _start_in_words(kind: str) -> str:
+    if kind == "bwrap-cold":
+        return "cold start"
+    why = why_cold()
+    return f"cold start ({why})" if why else "warm start"
+
+
+def why_cold() -> str | None:
+    """Why kernels start cold in this grading process; None where they start warm."""
+    return warm.trouble() or _why_no_fork()
+
+
+@lru_cache
+def _why_no_fork() -> str | None:
+    """Why no warm process can be had here; None where one confined a kernel just now."""
+    folder = new_folder("bwrap")
+    space = Workspace(folder / "w", folder / "s")
+    options = _worker_options("bwrap", space, "", course.load().limits, _uid("bwrap"))
+    try:
+        for each in (space.files, space.sockets):
+            each.mkdir()
+        process = warm.WarmProcess(partial(_forker, preload=()), environment(), 30)
+        with closing(process):
+            process.start({**_request(space, options), "probe": True}).wait(30)
+    except (warm.WarmMissing, OSError, subprocess.SubprocessError) as error:
+        return str(error)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return None
+
+
+def _forker(control: int, preload: Sequence[str] = forker.PRELOADED) -> list[str]:
+    """Command line of the warm process."""
+    hall = str(warm.hall())
+    options = {"control": control, "preload": list(preload)}
+    mounts = [*_system_mounts(str(64 * 2**20)), *_fonts(), "--tmpfs", _WORK]
+    mounts += ["--dir", forker.HALL, "--bind", hall, forker.HALL]
+    worker = [sys.executable, "-P", f"{_JUDGE_FILES}/forker.py", json.dumps(options)]
+    return [*_bwrap(_forker_rights()), *mounts, "--", *worker]
+
+
+def _forker_rights() -> list[str]:
+    """What it takes to make namespaces and mounts; no kernel keeps any of it."""
+    if not _is_root():
+        return ["--unshare-user"]
+    names = ("CAP_SYS_ADMIN", "CAP_SETUID", "CAP_SETGID")
+    return ["--cap-drop", "ALL", *(word for name in names for word in ("--cap-add", name))]
+
+
+def _warm_request(kind: str, space: Workspace, options: dict[str, Any]) -> dict[str, Any] | None:
+    """What the warm process is asked; None where the kernel has to start cold."""
+    if kind != "bwrap" or why_cold() or not space.files.is_relative_to(warm.hall()):
+        return None
+    return _request(space, options)
+
+
+def _request(space: Workspace, options: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "options": options,
+        "files": str(space.files.relative_to(warm.hall())),
+        "sockets": str(space.sockets.relative_to(warm.hall())),
+        "sockets_place": str(space.sockets),
+    }
 
 
 # ---------------------------------------------------------------------------- a user of its own
@@ -287,6 +413,24 @@ def _hand_over(space: Workspace, kind: str, uid: int) -> None:
             folder.chmod(0o711 if folder == space.files.parent else 0o700)
 
 
+def _worker(kind: str, options: dict[str, Any]) -> list[str]:
+    worker = f"{_JUDGE_FILES}/worker.py" if kind in _BWRAP else str(_HERE / "worker.py")
+    return [sys.executable, "-P", worker, json.dumps(options)]
+
+
+def _worker_options(
+    kind: str, space: Workspace, module: str, limits: Limits, uid: int | None
+) -> dict[str, Any]:
+    return {
+        "connection_file": str(space.sockets / "kernel.json"),
+        "folder": _WORK if kind in _BWRAP else str(space.files),
+        "module": f"hlmtools.{module}" if module else "",
+        "uid": uid,
+        "limits": _worker_limits(kind, limits),
+        "filter": base64.b64encode(b"" if kind == "none" else seccomp.code()).decode(),
+    }
+
+
 def _worker_limits(kind: str, limits: Limits) -> dict[str, int | None]:
     """Bounds the worker sets for itself; processes can be counted only for a user of its own."""
     return {
@@ -294,6 +438,17 @@ def _worker_limits(kind: str, limits: Limits) -> dict[str, int | None]:
         "processes": limits.processes if kind != "none" else None,
         "disk_bytes": limits.disk_mb * 2**20,
         "cpu_seconds": int(limits.notebook_seconds + limits.tests_seconds),
+    }
+
+
+def _whole_bounds(kind: str, limits: Limits) -> dict[str, int] | None:
+    """What a kernel and all it starts may use together: its private folders lie in memory."""
+    if kind == "none":
+        return None
+    folders = 3 * limits.disk_mb if kind in _BWRAP else 0
+    return {
+        "memory_bytes": (limits.memory_mb + folders) * 2**20,
+        "processes": limits.processes + 4,  # the keeper, bubblewrap's own
     }
 
 

@@ -11,47 +11,46 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import os
 import re
-import stat
 import unicodedata
-import zipfile
-import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
 
+from autograder import repair
+from autograder.archives import (
+    MAX_DEPTH,
+    NOTEBOOK,
+    File,
+    Unreadable,
+    archive_files,
+    entries,
+    fold,
+    folder_files,
+    is_folder,
+    is_junk,
+    is_notebook,
+    open_file,
+    read_disk,
+    shown,
+)
 from autograder.course import CourseError
+from autograder.downloads import HandIn, bundle, class_hand_ins
+from autograder.people import Person, joined
 
 MAX_NOTEBOOK = 16 * 2**20
 MAX_MODULE = 2**20
-MAX_ENTRIES = 10_000  # files in one archive or one student's folder
-MAX_DIRECTORY = 4 * 2**20  # bytes of an archive's table of contents, read at once
-MAX_RATIO = 200  # unpacked to packed; text packs 3 to 20 times
-MAX_DEPTH = 8  # folders within folders
+MAX_BROUGHT = 200  # other files of one hand-in, MAX_NOTEBOOK bytes in all
+MAX_WRAPS = 2  # archives within archives
 MAX_ID = 80
 
-_FREE_RATIO = 2**20  # below this size the ratio does not matter
 _LISTED = 50  # names kept of the files that are not used
-_JUNK = {"__macosx", "thumbs.db", "desktop.ini", "__zip_filename__"}
 _CLASS_LISTS = {".csv", ".xlsx", ".yml", ".yaml"}  # beside the hand-ins in a class folder
-_NOTEBOOK = re.compile(r"\.ipynb(\.txt|\.json)?\Z", re.IGNORECASE)
-_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # others can claim memory before any byte
-
-
-@dataclass(frozen=True)
-class Person:
-    """A student, with the ids that platforms know them by: ``(("canvas", "4711"), ...)``."""
-
-    student_id: str = ""
-    name: str = ""
-    email: str = ""
-    keys: tuple[tuple[str, str], ...] = ()
+_STAMPED = re.compile(r"_(20\d\d_\d\d_\d\dT\d\d_\d\d_\d\d_\d{1,6})\.zip\Z")  # by otter's export
 
 
 @dataclass(frozen=True)
@@ -71,6 +70,10 @@ class Submission:
     """names of other files: listed, not used"""
     problem: str | None = None
     """why it cannot be graded, in one sentence"""
+    repairs: tuple[str, ...] = ()
+    """what was mended or doubtful when it was read, one sentence each"""
+    files: tuple[tuple[str, bytes], ...] = ()
+    """other files by relative name, where the assignment lets students bring them"""
     email: str = ""
     group: str = ""
     """a team's name, where the platform or the roster knows one"""
@@ -84,6 +87,8 @@ class Submission:
     """"canvas", "moodle" or "gradescope", where it came in one of their downloads"""
     people: tuple[Person, ...] = ()
     """who handed it in, where that is known; several in a team"""
+    packed: datetime | None = None
+    """what the archive of a class says of its time; `autograder.intake` decides what it is worth"""
 
 
 def find(path: Path, module: str, notebook: str = "") -> list[Submission]:
@@ -96,7 +101,8 @@ def find(path: Path, module: str, notebook: str = "") -> list[Submission]:
         A folder that holds `hlmtools/` is one student's, and so is a folder in which just one
         thing was handed in; it gives the submission its name.
     module
-        Name of the student module, ``variance_components``.
+        Name of the student module, ``variance_components``; where it is empty, as for an
+        assignment of another course, other files are kept too.
     notebook
         Name of the assignment's notebook, preferred where a hand-in holds several.
 
@@ -107,96 +113,116 @@ def find(path: Path, module: str, notebook: str = "") -> list[Submission]:
     """
     path = Path(path)
     if not path.exists():
-        raise CourseError(f"There is no {_text(path)}. Give a notebook, an export zip or a folder.")
+        raise CourseError(f"There is no {shown(path)}. Give a notebook, an export zip or a folder.")
     hand_ins = _hand_ins(path.resolve() if path.is_symlink() else path)
     if not hand_ins:
         remedy = "Put notebooks or export zips there."
-        raise CourseError(f"{_text(path)} holds nothing that was handed in. {remedy}")
+        raise CourseError(f"{shown(path)} holds nothing that was handed in. {remedy}")
     ids = _ids(hand_ins)
     found = [_read(hand_in, ids[hand_in.key], module, notebook) for hand_in in hand_ins]
     return sorted(found, key=lambda submission: submission.id)
 
 
+def one(folder: Path, module: str, notebook: str = "") -> Submission:
+    """The submission of a folder in which all files belong to one student, or to one team."""
+    hand_in = HandIn(folder.name, os.fsencode(folder.name), partial(folder_files, folder))
+    return _read(hand_in, _ids([hand_in])[hand_in.key], module, notebook)
+
+
 # ------------------------------------------------------------------------------------ hand-ins
 
 
-class _Unreadable(Exception):
-    """Why something cannot be read, in one sentence."""
-
-
-@dataclass(frozen=True)
-class _HandIn:
-    """What belongs to one student: files by relative name, none of them read yet."""
-
-    label: str  # the id is made from it
-    key: bytes  # relative path: unique in a run
-    files: Callable[[], Mapping[str, _File]] = dict
-    extra: tuple[str, ...] = ()
-    problem: str | None = None  # known before any file was read
-    student_id: str = ""
-    name: str = ""
-
-
-_File = Callable[[int], bytes]
-"""Reads a file up to a limit in bytes; raises `_Unreadable` beyond it."""
-
-
-def _hand_ins(path: Path) -> list[_HandIn]:
-    """The seam for formats of learning platforms.
-
-    A downloaded class archive or folder is recognised here by its names, and gives one `_HandIn`
-    a student, with `student_id` and `name` where the format tells them.
-    """
+def _hand_ins(path: Path) -> list[HandIn]:
+    """One a student: of a platform's download, a folder of hand-ins, or a single file."""
+    of_class = class_hand_ins(path)
+    if of_class is not None:
+        return of_class
     if path.is_dir():
-        return _from_folder(path, path, 0)
+        return _several_downloads(path) or _from_folder(path, path, 0)
+    bundled = bundle(path) if path.suffix.casefold() == ".zip" else None
+    if bundled is not None:
+        return [
+            HandIn(name, os.fsencode(f"{path.name}/{name}"), partial(dict, files))
+            for name, files in sorted(bundled.items())
+        ]
     hand_in = _from_file(path, path.parent)
-    if _is_notebook(path.name):  # in its working folder, its module lies beside it
+    if is_notebook(path.name):  # in its working folder, its module lies beside it
         return [replace(hand_in, files=partial(_beside, path))]
     return [hand_in]
 
 
-def _from_folder(folder: Path, root: Path, depth: int) -> list[_HandIn]:
+def _several_downloads(folder: Path) -> list[HandIn]:
+    """A folder of nothing but platforms' archives, say of two sections; else none.
+
+    One hand-in among them makes all of it hand-ins: a student's archive is never taken for a
+    class, whatever the names in it.
+    """
+    paths = [Path(entry.path) for entry in entries(folder) if not entry.name.endswith(".csv")]
+    if len(paths) < 2 or not all(path.suffix.casefold() == ".zip" for path in paths):
+        return []
+    found = []
+    for path in paths:
+        of_class = class_hand_ins(path) if path.is_file() and not path.is_symlink() else None
+        if of_class is None:
+            return []
+        found += of_class
+    return found
+
+
+def _from_folder(folder: Path, root: Path, depth: int) -> list[HandIn]:
     try:
-        entries = _entries(folder)
-    except _Unreadable as reason:
-        return [_HandIn(folder.name, _key(folder, root), problem=str(reason))]
-    if any(entry.name.casefold() == "hlmtools" and _is_folder(entry) for entry in entries):
-        return [_HandIn(folder.name, _key(folder, root), partial(_folder_files, folder))]
-    found: list[_HandIn] = []
-    for entry in entries:
+        listed = entries(folder)
+    except Unreadable as reason:
+        return [HandIn(folder.name, _key(folder, root), problem=str(reason))]
+    if any(entry.name.casefold() == "hlmtools" and is_folder(entry) for entry in listed):
+        return [HandIn(folder.name, _key(folder, root), partial(folder_files, folder))]
+    found: list[HandIn] = []
+    for entry in listed:
         path = Path(entry.path)
-        if _is_folder(entry):
+        if is_folder(entry):
             found += _from_subfolder(path, root, depth + 1)
         elif path.suffix.casefold() not in _CLASS_LISTS:
             found.append(_from_file(path, root))
     return found
 
 
-def _from_subfolder(folder: Path, root: Path, depth: int) -> list[_HandIn]:
+def _from_subfolder(folder: Path, root: Path, depth: int) -> list[HandIn]:
     """A section of the class, or one student's folder, which then gives the name."""
-    alone = _HandIn(folder.name, _key(folder, root))
+    alone = HandIn(folder.name, _key(folder, root))
     if depth > MAX_DEPTH:
         return [replace(alone, problem=f"It lies more than {MAX_DEPTH} folders deep.")]
     found = _from_folder(folder, root, depth)
-    likely = [one for one in found if one.problem is None] or found
+    likely = _newest(folder, [one for one in found if one.problem is None]) or found
     if len(likely) == 1:
-        others = tuple(_text(one.key) for one in found if one is not likely[0])
+        others = tuple(shown(one.key) for one in found if one is not likely[0])
         return [replace(likely[0], label=folder.name, extra=(*likely[0].extra, *others))]
     if likely[:1] and likely[0].problem is None:
         return found
-    names = tuple(_text(one.key) for one in found)
+    names = tuple(shown(one.key) for one in found)
     return [replace(alone, extra=names, problem="The folder holds no notebook and no export zip.")]
 
 
-def _from_file(path: Path, root: Path) -> _HandIn:
+def _newest(folder: Path, likely: list[HandIn]) -> list[HandIn]:
+    """Only the latest of several exports that bear nothing but the time in their names."""
+    names = [os.fsdecode(one.key).rpartition("/")[2] for one in likely]
+    alike = {_STAMPED.sub("", name) for name in names}
+    newest = newest_export(names) if len(names) > 1 and len(alike) == 1 else None
+    if newest is None:
+        return likely
+    return [replace(likely[names.index(newest)], attempt=len(likely))]
+
+
+def _from_file(path: Path, root: Path) -> HandIn:
     key = _key(path, root)
-    if _is_notebook(path.name):
-        label = _NOTEBOOK.sub("", path.name)
-        return _HandIn(label, key, partial(dict, {path.name: partial(_read_disk, path)}))
+    if is_notebook(path.name):
+        label = NOTEBOOK.sub("", path.name)
+        return HandIn(label, key, partial(dict, {path.name: partial(read_disk, path)}))
+    if path.suffix.casefold() == ".py":
+        return HandIn(path.stem, key, partial(dict, {path.name: partial(read_disk, path)}))
     if path.suffix.casefold() == ".zip":
-        return _HandIn(path.stem, key, partial(_archive_files, partial(_open, path)))
+        return HandIn(path.stem, key, partial(archive_files, partial(open_file, path)))
     reason = "It is neither a notebook (.ipynb) nor the zip that the last cell exports."
-    return _HandIn(path.name, key, problem=reason)
+    return HandIn(path.name, key, problem=reason)
 
 
 def _key(path: Path, root: Path) -> bytes:
@@ -204,200 +230,11 @@ def _key(path: Path, root: Path) -> bytes:
     return os.fsencode(relative if relative.parts else path.name)
 
 
-# ------------------------------------------------------------------------- files of a hand-in
-
-
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    """What a folder holds, without hidden files and platform junk, by name."""
-    kept: list[os.DirEntry[str]] = []
-    try:
-        with os.scandir(folder) as scan:
-            for entry in scan:
-                if len(kept) >= MAX_ENTRIES:
-                    raise _Unreadable(f"The folder holds more than {MAX_ENTRIES} files.")
-                if not _is_junk(entry.name):
-                    kept.append(entry)
-    except OSError as error:
-        raise _Unreadable(f"The folder cannot be read: {error.strerror}.") from None
-    return sorted(kept, key=lambda entry: os.fsencode(entry.name))
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    return entry.is_dir(follow_symlinks=False)
-
-
-def _is_junk(name: str) -> bool:
-    return name.startswith(".") or name.casefold() in _JUNK or name == "__pycache__"
-
-
-def _folder_files(folder: Path) -> dict[str, _File]:
-    """Files of one student's folder, links included: reading one says that it is a link."""
-    files: dict[str, _File] = {}
-    for path in _walk(folder, 0):
-        if len(files) >= MAX_ENTRIES:
-            raise _Unreadable(f"The folder holds more than {MAX_ENTRIES} files.")
-        files[path.relative_to(folder).as_posix()] = partial(_read_disk, path)
-    return files
-
-
-def _walk(folder: Path, depth: int) -> Iterator[Path]:
-    for entry in _entries(folder):
-        if not _is_folder(entry):
-            yield Path(entry.path)
-        elif depth < MAX_DEPTH and entry.name not in {"node_modules", "site-packages"}:
-            yield from _walk(Path(entry.path), depth + 1)
-
-
-def _beside(notebook: Path) -> dict[str, _File]:
+def _beside(notebook: Path) -> dict[str, File]:
     """A notebook and the modules that lie with it, nothing else of its folder."""
     modules = sorted((notebook.parent / "hlmtools").glob("*.py"))
-    files = {f"hlmtools/{path.name}": partial(_read_disk, path) for path in modules}
-    return {notebook.name: partial(_read_disk, notebook), **files}
-
-
-def _open(path: Path) -> IO[bytes]:
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        reason = "it is a link" if path.is_symlink() else error.strerror
-        raise _Unreadable(f"{_text(path.name)} cannot be read: {reason}.") from None
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise _Unreadable(f"{_text(path.name)} cannot be read: it is not a file.")
-    return os.fdopen(handle, "rb")
-
-
-def _read_disk(path: Path, limit: int) -> bytes:
-    with _open(path) as file:
-        return _bounded(file, limit, path.name)
-
-
-def _bounded(file: IO[bytes], limit: int, name: str) -> bytes:
-    data = bytearray()
-    while piece := file.read(2**16):
-        data += piece
-        if len(data) > limit:
-            raise _Unreadable(f"{_text(name)} {_too_large(limit)}.")
-    return bytes(data)
-
-
-def _too_large(limit: int) -> str:
-    return f"is larger than {limit // 2**20} MB; clear its outputs, save it and export again"
-
-
-# ------------------------------------------------------------------------------------ archives
-
-
-class _ShortReads(io.RawIOBase):
-    """An archive that refuses to be read in one large piece.
-
-    `zipfile` reads the table of contents at once, whatever size it claims, before anything can
-    be checked; entries are read in small pieces.
-    """
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-
-    def read(self, size: int = -1, /) -> bytes:
-        data = self._file.read(MAX_DIRECTORY + 1 if size < 0 else min(size, MAX_DIRECTORY + 1))
-        if len(data) > MAX_DIRECTORY:
-            raise _Unreadable("The archive's table of contents is too large.")
-        return data
-
-    def seek(self, offset: int, whence: int = 0, /) -> int:
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._file.tell()
-
-    def seekable(self) -> bool:
-        return True
-
-    def readable(self) -> bool:
-        return True
-
-
-def _archive_files(opened: Callable[[], IO[bytes]]) -> dict[str, _File]:
-    """Files of an archive by name; one that cannot be had says why when it is read.
-
-    Names that lead out of the archive are kept under a name that nothing looks for.
-    """
-    with opened() as file:
-        entries = _table_of_contents(file)
-    names = [_safe_name(entry.filename) for entry in entries]
-    count = Counter(map(_fold, names))
-    files: dict[str, _File] = {}
-    for position, (entry, name) in enumerate(zip(entries, names, strict=True)):
-        if not entry.is_dir():
-            twice = count[_fold(name)] > 1
-            files[name] = partial(_read_entry, opened, position, twice)
-    return files
-
-
-def _table_of_contents(file: IO[bytes]) -> list[zipfile.ZipInfo]:
-    with _open_archive(file) as archive:
-        entries = archive.infolist()
-    if len(entries) > MAX_ENTRIES:
-        advice = "hand in the zip that the notebook's last cell makes"
-        raise _Unreadable(f"The archive holds more than {MAX_ENTRIES} files; {advice}.")
-    return entries
-
-
-def _open_archive(file: IO[bytes]) -> zipfile.ZipFile:
-    try:
-        return zipfile.ZipFile(_ShortReads(file))
-    except _Unreadable:
-        raise
-    except Exception:  # a damaged archive raises whatever its bytes lead to
-        raise _Unreadable("The archive is damaged or not a zip; export and upload again.") from None
-
-
-def _safe_name(name: str) -> str:
-    """Relative name with forward slashes, or one marked as leading elsewhere.
-
-    >>> _safe_name("a\\\\hw1.ipynb"), _safe_name("../hw1.ipynb"), _safe_name("./hw1.ipynb")
-    ('a/hw1.ipynb', 'outside: ../hw1.ipynb', 'hw1.ipynb')
-    """
-    slashed = name.replace("\\", "/")
-    parts = [part for part in slashed.split("/") if part not in {"", "."}]
-    if slashed.startswith("/") or ".." in parts or re.match(r"[A-Za-z]:", slashed) or not parts:
-        return f"outside: {name}"
-    return "/".join(parts)
-
-
-def _fold(name: str) -> str:
-    """Names that are one and the same on some computer."""
-    return unicodedata.normalize("NFC", name).casefold()
-
-
-def _read_entry(opened: Callable[[], IO[bytes]], position: int, twice: bool, limit: int) -> bytes:
-    with opened() as file, _open_archive(file) as archive:
-        entry = archive.infolist()[position]
-        name = PurePosixPath(entry.filename).name
-        reason = _refusal(entry, twice, limit)
-        if reason:
-            raise _Unreadable(f"{_text(name)} in the archive {reason}.")
-        try:
-            with archive.open(entry) as content:
-                return _bounded(content, limit, name)
-        except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):
-            raise _Unreadable(f"{_text(name)} in the archive is damaged; export again.") from None
-
-
-def _refusal(entry: zipfile.ZipInfo, twice: bool, limit: int) -> str | None:
-    if twice:
-        return "stands there twice, in names that differ at most in case; export again"
-    if stat.S_ISLNK(entry.external_attr >> 16):
-        return "is a link, not a file"
-    if entry.flag_bits & 0x1:
-        return "is encrypted; export without a password"
-    if entry.compress_type not in _METHODS:
-        return "is packed in an unusual way; use the zip that the notebook's last cell makes"
-    if entry.file_size > limit:
-        return _too_large(limit)
-    if entry.file_size > max(_FREE_RATIO, MAX_RATIO * entry.compress_size):
-        return f"unpacks to more than {MAX_RATIO} times its size"
-    return None
+    files = {f"hlmtools/{path.name}": partial(read_disk, path) for path in modules}
+    return {notebook.name: partial(read_disk, notebook), **files}
 
 
 # ---------------------------------------------------------------------- reading one submission
@@ -409,75 +246,132 @@ class _Parts:
     module: bytes | None = None
     extra: tuple[str, ...] = ()
     problem: str | None = None
+    repairs: tuple[str, ...] = ()
+    files: tuple[tuple[str, bytes], ...] = ()
 
 
-def _read(hand_in: _HandIn, identity: str, module: str, notebook: str) -> Submission:
+def _read(hand_in: HandIn, identity: str, module: str, notebook: str) -> Submission:
     parts = _parts(hand_in, module, notebook)
     return Submission(
         id=identity,
-        source=_text(hand_in.key, 300),
-        student_id=hand_in.student_id,
-        name=hand_in.name,
+        source=shown(hand_in.key, 300),
+        student_id=joined(hand_in.people, "student_id"),
+        name=joined(hand_in.people, "name"),
         notebook=parts.notebook,
         module=parts.module,
         extra=_listing([*parts.extra, *hand_in.extra]),
         problem=parts.problem,
+        repairs=parts.repairs,
+        files=parts.files,
+        email=joined(hand_in.people, "email"),
+        attempt=hand_in.attempt,
+        submitted=hand_in.submitted,
+        late=hand_in.late,
+        platform=hand_in.platform,
+        people=hand_in.people,
+        packed=hand_in.packed,
     )
 
 
-def _parts(hand_in: _HandIn, module: str, notebook: str) -> _Parts:
+def _parts(hand_in: HandIn, module: str, notebook: str) -> _Parts:
     """The files of a hand-in that are used; whatever goes wrong becomes its problem."""
     names: list[str] = []
     try:
         if hand_in.problem:
-            raise _Unreadable(hand_in.problem)
+            raise Unreadable(hand_in.problem)
         files = _unwrapped(hand_in.files())
         names = [name for name in files if not _is_hidden(name)]
         chosen = _choose_notebook({name: files[name] for name in names}, notebook)
         content = files[chosen](MAX_NOTEBOOK)
         _check_notebook(content, chosen)
+        notes = _doubts(names, chosen)
         brought = _choose_module(names, chosen, module)
         source = files[brought](MAX_MODULE) if brought else None
-        rest = [name for name in names if name not in {chosen, brought}]
-        return _Parts(content, source, tuple(rest))
-    except _Unreadable as reason:
+        rest = {name: files[name] for name in names if name not in {chosen, brought}}
+        kept = {} if module else _brought(rest, PurePosixPath(chosen).parent)
+        brought_files = tuple((name, data) for name, (_, data) in kept.items())
+        left = tuple(set(rest) - {whole for whole, _ in kept.values()})
+        return _Parts(content, source, left, files=brought_files, repairs=notes)
+    except Unreadable as reason:
         return _Parts(extra=tuple(names), problem=str(reason))
     except Exception as error:  # hostile bytes find what nobody thought of; the class run goes on
         return _Parts(extra=tuple(names), problem=f"It cannot be read ({type(error).__name__}).")
 
 
-def _unwrapped(files: Mapping[str, _File]) -> Mapping[str, _File]:
-    """The files, or those of the one archive that was zipped once more."""
-    visible = [name for name in files if not _is_hidden(name)]
-    archives = [name for name in visible if name.casefold().endswith(".zip")]
-    if len(archives) != 1 or any(map(_is_notebook, visible)):
-        return files
-    data = files[archives[0]](2 * MAX_NOTEBOOK)
-    return _archive_files(partial(io.BytesIO, data))
+def _brought(files: Mapping[str, File], folder: PurePosixPath) -> dict[str, tuple[str, bytes]]:
+    """Other files below the notebook's folder, up to a limit: by name there, and whole name."""
+    kept: dict[str, tuple[str, bytes]] = {}
+    room = MAX_NOTEBOOK
+    for name in sorted(files)[:MAX_BROUGHT]:
+        if not (_is_inside(name) and PurePosixPath(name).is_relative_to(folder)):
+            continue
+        try:
+            data = files[name](room)
+        except Unreadable:
+            continue
+        room -= len(data)
+        kept[str(PurePosixPath(name).relative_to(folder))] = (name, data)
+    return kept
+
+
+def _unwrapped(files: Mapping[str, File]) -> Mapping[str, File]:
+    """The files, or those of the newest archive among them, also if it was zipped once more."""
+    for _ in range(MAX_WRAPS):
+        visible = [name for name in files if not _is_hidden(name)]
+        archives = [name for name in visible if name.casefold().endswith(".zip")]
+        if not archives or any(map(is_notebook, visible)):
+            break
+        newest = newest_export(archives)
+        if newest is None:
+            break
+        data = files[newest](2 * MAX_NOTEBOOK)
+        others = {name: file for name, file in files.items() if name != newest}
+        files = {**archive_files(partial(io.BytesIO, data)), **_set_aside(others)}
+    return files
+
+
+def _set_aside(files: Mapping[str, File]) -> dict[str, File]:
+    """Files under names that are listed and that nothing looks for."""
+    return {f"outside: {name}": file for name, file in files.items()}
+
+
+def newest_export(names: Sequence[str]) -> str | None:
+    """The only archive, or the one with the latest time in its name; None where names tell none.
+
+    >>> newest_export(["hw1_2027_02_01T10_00_00_000001.zip", "hw1_2027_02_03T10_00_00_000001.zip"])
+    'hw1_2027_02_03T10_00_00_000001.zip'
+    """
+    if len(names) == 1:
+        return names[0]
+    times = {name: found[1] for name in names if (found := _STAMPED.search(name))}
+    return max(names, key=times.__getitem__) if len(times) == len(names) else None
 
 
 def _is_hidden(name: str) -> bool:
-    return any(_is_junk(part) for part in name.split("/"))
+    return any(is_junk(part) for part in name.split("/"))
 
 
-def _choose_notebook(files: Mapping[str, _File], wanted: str) -> str:
-    names = [name for name in files if _is_notebook(name) and _is_inside(name)]
+def _choose_notebook(files: Mapping[str, File], wanted: str) -> str:
+    inside = [name for name in files if _is_inside(name)]
+    names = [name for name in inside if is_notebook(name)]
     if not names:
-        raise _Unreadable("It holds no notebook; hand in the zip that the last cell exports.")
+        names = [name for name in inside if _is_script(name) and _has_checks(files[name])]
+    if not names:
+        raise Unreadable("It holds no notebook; hand in the zip that the last cell exports.")
     for keep in (lambda name: _is_called(name, wanted), lambda name: _has_checks(files[name])):
         if len(names) > 1:
             names = [name for name in names[:20] if keep(name)] or names
     depth = min(name.count("/") for name in names)
     names = [name for name in names if name.count("/") == depth]
     if len(names) > 1:
-        listed = ", ".join(_text(PurePosixPath(name).name, 40) for name in sorted(names)[:4])
-        raise _Unreadable(f"It holds several notebooks ({listed}); hand in one.")
+        listed = ", ".join(shown(PurePosixPath(name).name, 40) for name in sorted(names)[:4])
+        raise Unreadable(f"It holds several notebooks ({listed}); hand in one.")
     return names[0]
 
 
-def _is_notebook(name: str) -> bool:
-    """Whether a name is a notebook's; some browsers append a suffix of their own."""
-    return _NOTEBOOK.search(name) is not None
+def _is_script(name: str) -> bool:
+    """Whether it can be a notebook that was saved as a script; a module of the package is none."""
+    return name.casefold().endswith(".py") and "hlmtools" not in name.casefold().split("/")
 
 
 def _is_inside(name: str) -> bool:
@@ -485,13 +379,13 @@ def _is_inside(name: str) -> bool:
 
 
 def _is_called(name: str, wanted: str) -> bool:
-    return bool(wanted) and _fold(PurePosixPath(name).name) == _fold(wanted)
+    return bool(wanted) and fold(PurePosixPath(name).name) == fold(wanted)
 
 
-def _has_checks(read: _File) -> bool:
+def _has_checks(read: File) -> bool:
     try:
         return b"grader.check(" in read(MAX_NOTEBOOK)
-    except _Unreadable:
+    except Unreadable:
         return True  # it may be the one; the reason shows when it is chosen
 
 
@@ -499,29 +393,33 @@ def _choose_module(names: Iterable[str], notebook: str, module: str) -> str | No
     """The module beside the notebook, else the only one of its name under `hlmtools/`."""
     beside = PurePosixPath(notebook).parent
     file = f"{module.removesuffix('.py').rpartition('.')[2]}.py"
-    inside = {_fold(name): name for name in names if _is_inside(name)}
+    inside = {fold(name): name for name in names if _is_inside(name)}
     for place in (beside / "hlmtools" / file, beside / file):
-        if _fold(str(place)) in inside:
-            return inside[_fold(str(place))]
+        if fold(str(place)) in inside:
+            return inside[fold(str(place))]
     anywhere = [name for fold, name in inside.items() if f"/{fold}".endswith(f"/hlmtools/{file}")]
     return anywhere[0] if len(anywhere) == 1 else None
 
 
 def _check_notebook(content: bytes, name: str) -> None:
     """Refuse what is no notebook at all; damaged cells are the judge's to mend."""
-    file = _text(PurePosixPath(name).name)
-    if not content.strip():
-        raise _Unreadable(f"{file} is empty; save the notebook and export it again.")
     try:
-        notebook: Any = json.loads(content)
-    except (ValueError, RecursionError):
-        raise _Unreadable(f"{file} is not a notebook: its text is damaged.") from None
-    if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list):
-        raise _Unreadable(f"{file} is not a notebook of the present format: it has no cells.")
+        repair.cells(content)
+    except repair.Unreadable as reason:
+        raise Unreadable(f"{shown(PurePosixPath(name).name)} {reason}.") from None
+
+
+def _doubts(names: Iterable[str], chosen: str) -> tuple[str, ...]:
+    """Which notebook was taken where there are several."""
+    others = [name for name in names if is_notebook(name) and name != chosen]
+    if not others:
+        return ()
+    taken = shown(PurePosixPath(chosen).name, 40)
+    return (f"{len(others) + 1} notebooks were handed in; {taken} was graded.",)
 
 
 def _listing(names: Iterable[str]) -> tuple[str, ...]:
-    listed = sorted(_text(name, 120) for name in names)
+    listed = sorted(shown(name, 120) for name in names)
     more = len(listed) - _LISTED
     return (*listed[:_LISTED], f"and {more} more") if more > 0 else tuple(listed)
 
@@ -529,7 +427,7 @@ def _listing(names: Iterable[str]) -> tuple[str, ...]:
 # --------------------------------------------------------------------------------- names, text
 
 
-def _ids(hand_ins: Iterable[_HandIn]) -> dict[bytes, str]:
+def _ids(hand_ins: Iterable[HandIn]) -> dict[bytes, str]:
     """A clean name for each; a hash of the path where that changed the name or two are alike.
 
     Equal means equal on a disk that ignores case. A name may be made to look like another's
@@ -565,14 +463,3 @@ def _reduced(label: str) -> str:
 def _hashed(reduced: str, key: bytes, digits: int) -> str:
     tail = hashlib.sha256(key).hexdigest()[:digits]
     return f"{reduced[: MAX_ID - digits - 1]}-{tail}" if reduced else f"submission-{tail}"[:MAX_ID]
-
-
-def _text(name: str | bytes | Path, limit: int = 80) -> str:
-    """A name as one line of printable text of bounded length.
-
-    >>> _text("hw1\\x1b[31m\\u202e.ipynb"), _text("x" * 100, 10)
-    ('hw1[31m.ipynb', 'xxxxxxxxx…')
-    """
-    text = os.fsencode(name).decode("utf-8", "replace")
-    shown = "".join(character for character in text[: 20 * limit] if character.isprintable())
-    return shown if len(shown) <= limit else f"{shown[: limit - 1]}…"

@@ -10,7 +10,7 @@ atom       None, bool, int (64 bit), float, str
 dots       Ellipsis: an answer that is still to be filled in
 big        int beyond 64 bit, as decimal digits (at most 400)
 complex    two floats
-list       items; also ``tuple``
+list       items; also ``tuple``;  ``set`` and ``frozenset``, of plain items
 dict       pairs of atoms and values
 scalar     a numpy scalar: dtype, bytes
 array      a numpy array of numbers, bools, dates or text: dtype, shape, bytes
@@ -45,6 +45,9 @@ MAX_DEPTH = 30
 
 MAX_ITEMS = 1_000_000
 """Bound on the entries of any one list or dict."""
+
+MAX_WORK = 2_000_000
+"""Bound on what decoding one message may cost: entries of msgpack, and `_WORK` for each tag."""
 
 _DTYPE_KINDS = "biufcMmUS"
 _ATOMS = (type(None), bool, float, str)
@@ -90,11 +93,13 @@ def unpack(data: bytes, receive: Callable[[Handle], Any] | None = None) -> Any:
     """
     if len(data) > MAX_BYTES:
         raise WireError(f"a message of {len(data):,} bytes came; at most {MAX_BYTES:,} may cross")
+    work = _Work()
     try:
         tree = msgpack.unpackb(
             data,
             raw=False,
             use_list=True,
+            list_hook=work.see,
             strict_map_key=True,
             max_map_len=0,
             max_ext_len=0,
@@ -170,6 +175,14 @@ def _encode_items(tag: str) -> Callable:
     return encode
 
 
+def _encode_set(value: set | frozenset, keep: Any, depth: int) -> list:
+    """As plain data where all items are; as a whole it stays behind otherwise."""
+    try:
+        return _encode_items(type(value).__name__)(sorted(value, key=repr), None, depth)
+    except WireError:
+        return _encode_object(value, keep, depth)
+
+
 def _encode_dict(value: dict, keep: Any, depth: int) -> list:
     if len(value) > MAX_ITEMS:
         raise WireError(f"the dict has more than {MAX_ITEMS:,} entries")
@@ -229,6 +242,8 @@ def _encode_frame(value: pd.DataFrame, keep: Any, depth: int) -> list:
 _ENCODERS: dict[type, Callable] = {
     list: _encode_items("list"),
     tuple: _encode_items("tuple"),
+    set: _encode_set,
+    frozenset: _encode_set,
     dict: _encode_dict,
     np.ndarray: _encode_array,
     pd.Index: _encode_index,
@@ -242,6 +257,30 @@ _ENCODERS: dict[type, Callable] = {
 
 
 # ------------------------------------------------------------------------------------ decoding
+
+
+class _Work:
+    """Counts, while msgpack reads a message, what decoding it will cost, and refuses too much."""
+
+    def __init__(self) -> None:
+        self.left = MAX_WORK
+
+    def see(self, items: list) -> list:
+        """One list of the message, its own lists having been seen before."""
+        self.left -= len(items) + 1
+        if items and type(items[0]) is str:
+            self.left -= _WORK.get(items[0], 0)
+            if items[0] == "frame" and len(items) == 4:
+                self.left -= _WORK["series"] * len(items[3])
+        if self.left < 0:
+            raise WireError("the message has too many parts")
+        return items
+
+
+_WORK = dict.fromkeys(("array", "scalar", "objects"), 10) | dict.fromkeys(
+    ("index", "multi", "category", "text", "series", "frame"), 200
+)
+"""What some tags cost beyond their entries, in times of one entry (about a microsecond)."""
 
 
 def _decode(tree: Any, receive: Callable[[Handle], Any] | None, depth: int) -> Any:
@@ -368,6 +407,8 @@ _DECODERS: dict[str, Callable] = {
     "complex": lambda parts, _: complex(*map(float, parts)),
     "list": lambda parts, decode: [decode(item) for item in parts[0]],
     "tuple": lambda parts, decode: tuple(decode(item) for item in parts[0]),
+    "set": lambda parts, decode: {decode(item) for item in parts[0]},
+    "frozenset": lambda parts, decode: frozenset(decode(item) for item in parts[0]),
     "dict": _decode_dict,
     "scalar": _decode_scalar,
     "array": _decode_array,

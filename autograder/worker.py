@@ -1,6 +1,7 @@
 """The untrusted side: an IPython kernel that also answers the judge's questions with data.
 
-The judge starts this file by its path, with `wire.py` beside it, inside the sandbox.
+The judge starts this file by its path, with `wire.py` beside it, inside the sandbox; or
+`forker.py` calls `confine` and `serve` in a process that it forked.
 It bounds itself, gives up its rights, and only then meets code of a submission.
 After the first cell has run, nothing in this process can be believed: the judge treats every
 byte that comes from here as the submission's own.
@@ -9,37 +10,58 @@ byte that comes from here as the submission's own.
 from __future__ import annotations
 
 import argparse
+import base64
 import builtins
 import contextlib
+import ctypes
 import importlib
 import importlib.util
 import io
 import json
 import os
+import random
 import resource
 import sys
 import types
 from pathlib import Path
 from typing import Any
 
+import numpy
+
 MAX_HANDLES = 10_000
 MAX_TEXT = 2_000
 MAX_OUTPUT = 4_000
+SEED = 0
+"""Where the shared random generators start, so that grading twice gives the same result."""
 
 
 def main() -> None:
     """Bound the process, then serve the kernel until the judge ends it."""
     options = _options()
+    confine(options)
+    sys.argv = sys.argv[:1]
+    serve(options)
+
+
+def confine(options: dict[str, Any]) -> None:
+    """Go to the submission's folder, give up rights, and bound the process for good."""
     os.chdir(options["folder"])
-    sys.path.insert(0, options["folder"])
-    _give_up_rights(options["uid"])
+    with contextlib.suppress(OSError):  # where memory runs out, this process is ended first
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    give_up_rights(options["uid"])
     _bound(options["limits"])
+    _filter_calls(base64.b64decode(options["filter"]))
+
+
+def serve(options: dict[str, Any]) -> None:
+    """Serve the kernel until the judge ends it; code of a submission runs from here on."""
+    sys.path.insert(0, options["folder"])
     sys.modules["otter"] = _inert_otter()
     os.environ.pop("JPY_PARENT_PID", None)  # a process outside: the sandbox ends with the judge
-    sys.argv = sys.argv[:1]
-    from ipykernel.kernelapp import IPKernelApp
+    from ipykernel import kernelapp
 
-    IPKernelApp.launch_instance(
+    vars(kernelapp)["IOPubThread"] = _own_output(kernelapp.IOPubThread)
+    kernelapp.IPKernelApp.launch_instance(
         argv=["-f", options["connection_file"]],
         kernel_class=_answering_kernel(options["module"]),
     )
@@ -51,7 +73,7 @@ def _options() -> dict[str, Any]:
     return json.loads(parser.parse_args().options)
 
 
-def _give_up_rights(uid: int | None) -> None:
+def give_up_rights(uid: int | None) -> None:
     """Become a user of its own for good, where the sandbox was started by root."""
     if uid is not None:
         os.setgroups([])
@@ -77,6 +99,28 @@ def _bound(limits: dict[str, int | None]) -> None:
         resource.setrlimit(kind, (bound, bound))
 
 
+def _filter_calls(code: bytes) -> None:
+    """Let the machine's kernel refuse dangerous calls from here on; nothing takes this back."""
+    if not code:
+        return
+    program = _Program(len(code) // 8, code)
+    for arguments in (_NO_NEW_PRIVILEGES, _FILTER_CALLS):
+        address = ctypes.byref(program) if arguments is _FILTER_CALLS else 0
+        if _libc.prctl(*arguments, address, 0, 0) != 0:
+            raise OSError(ctypes.get_errno(), "the filter of system calls was refused")
+
+
+class _Program(ctypes.Structure):
+    """struct sock_fprog of linux/filter.h."""
+
+    _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
+
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_NO_NEW_PRIVILEGES = (38, 1)  # number of prctl(2) and its argument: linux/prctl.h
+_FILTER_CALLS = (22, 2)
+
+
 def _inert_otter() -> types.ModuleType:
     """A stand-in whose checks and exports cost nothing and change nothing."""
 
@@ -94,6 +138,20 @@ def _inert_otter() -> types.ModuleType:
     module = types.ModuleType("otter")
     module.__dict__["Notebook"] = Notebook
     return module
+
+
+def _own_output(thread: type) -> type:
+    """The kernel's broadcasts without those of its children, which would need a local network."""
+
+    class OwnOutput(thread):
+        def __init__(self, socket: Any, pipe: bool = False, **kwargs: Any) -> None:
+            super().__init__(socket, pipe=False, **kwargs)
+
+        def _really_send(self, *args: Any, **kwargs: Any) -> None:
+            if self._is_master_process():
+                super()._really_send(*args, **kwargs)
+
+    return OwnOutput
 
 
 # ------------------------------------------------------------------------------- the answers
@@ -118,16 +176,17 @@ class Answers:
 
     def answer(self, request: bytes) -> tuple[dict[str, Any], bytes]:
         """Serve one packed question: what happened, and the packed value."""
-        output = io.StringIO()
+        printed, output = io.StringIO(), io.StringIO()
         head: dict[str, Any] = {"ok": True}
         data = b""
         try:
-            with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+            with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(output):
                 question, *parts = self.wire.unpack(request, self.kept_object)
                 data = self.wire.pack(getattr(self, f"ask_{question}")(*parts), self.keep)
         except BaseException as error:
             head = {"ok": False, **_described(error)}
-        head["output"] = output.getvalue()[:MAX_OUTPUT]
+        head["printed"] = printed.getvalue()[:MAX_OUTPUT]
+        head["output"] = (head["printed"] + output.getvalue())[:MAX_OUTPUT]
         return head, data
 
     def ask_has(self, name: str) -> bool:
@@ -148,6 +207,10 @@ class Answers:
     def ask_item(self, owner: Any, key: Any) -> Any:
         return owner[key]
 
+    def ask_beside(self, source: str, function: str, seconds: float) -> list[Any]:
+        """Run a test here, in a fork: whether it passed, and its text. This can be forged."""
+        return _lone_module("beside").run(source, function, self.namespace, seconds)
+
     def keep(self, value: Any) -> Any:
         if len(self.kept) >= MAX_HANDLES:
             raise RuntimeError(f"more than {MAX_HANDLES} objects were kept")
@@ -160,9 +223,10 @@ class Answers:
 
 
 def _described(error: BaseException) -> dict[str, str]:
-    """Name of a builtin exception, or RemoteError, and a bounded text."""
+    """Name of the builtin exception that it is, or RemoteError, and a bounded text."""
     kind = type(error)
-    name = kind.__name__ if vars(builtins).get(kind.__name__) is kind else "RemoteError"
+    known = [each for each in kind.__mro__ if vars(builtins).get(each.__name__) is each]
+    name = known[0].__name__ if known else "RemoteError"
     try:
         text = str(error)
     except BaseException:
@@ -175,12 +239,8 @@ def _answering_kernel(module: str) -> type:
     wire = _lone_module("wire")
     from ipykernel.ipkernel import IPythonKernel
 
-    from hlmtools import records
-
-    kinds = {name: kind for name, kind in vars(records).items() if isinstance(kind, type)}
-    wire.RESULT_MAKERS.update(
-        {name: kind for name, kind in kinds.items() if kind.__module__ == records.__name__}
-    )
+    if module:
+        wire.RESULT_MAKERS.update(_record_classes())
 
     class AnsweringKernel(IPythonKernel):
         def __init__(self, **kwargs: Any) -> None:
@@ -188,6 +248,14 @@ def _answering_kernel(module: str) -> type:
             shell: Any = self.shell
             self.answers = Answers(shell.user_ns, module, wire)
             self.shell_handlers["hlm_ask"] = self.hlm_ask
+            self.seeded = False
+
+        async def do_execute(self, *args: Any, **kwargs: Any) -> Any:
+            if not self.seeded:  # as late as can be: imports and the banner draw from it, too
+                random.seed(SEED)
+                numpy.random.seed(SEED)  # noqa: NPY002
+                self.seeded = True
+            return await super().do_execute(*args, **kwargs)
 
         def hlm_ask(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
             head, data = self.answers.answer(bytes(parent["buffers"][0]))
@@ -195,6 +263,14 @@ def _answering_kernel(module: str) -> type:
             session.send(stream, "hlm_reply", head, parent, ident=ident, buffers=[data])
 
     return AnsweringKernel
+
+
+def _record_classes() -> dict[str, type]:
+    """Classes of the given package whose values the judge may send."""
+    from hlmtools import records
+
+    kinds = {name: kind for name, kind in vars(records).items() if isinstance(kind, type)}
+    return {name: kind for name, kind in kinds.items() if kind.__module__ == records.__name__}
 
 
 def _lone_module(name: str) -> Any:

@@ -10,19 +10,27 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
-from autograder.course import CourseError
-from autograder.rendering import clean, safe
+from rapidfuzz import fuzz, process
+
+from autograder import course, pages, tables
+from autograder.course import CourseError, Homework
+from autograder.rendering import clean, is_formula, markdown
 from autograder.verdict import Verdict, stored
+from autograder.writing import write_text
 
 FOLDER = "written"
 COLUMNS = ["answer", "question", "possible", "points", "remark", "version", "earlier"]
-_NEEDED = {"answer", "points", "remark"}
 _LETTERS = str.maketrans("0123456789abcdef", "bcdfghjklmnpqrst")  # no spreadsheet sees a number
 _MAX_PROBLEMS = 20
+_COMPARED = 2_000  # characters of an answer
+_ALIKE = 55  # percent, from which on answers are put next to each other
 
 
 @dataclass(frozen=True)
@@ -113,6 +121,156 @@ def _letters(length: int, *parts: str) -> str:
     return hashlib.blake2s(text).hexdigest()[:length].translate(_LETTERS)
 
 
+# ------------------------------------------------------------------------- giving out to score
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What `collect` wrote."""
+
+    pages: tuple[Path, ...]
+    table: Path
+    answers: int
+    scored: int
+    outdated: tuple[str, ...]  # answers that changed after they were scored
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An answer with what has been filled in for it so far."""
+
+    answer: Answer
+    points: str = ""
+    remark: str = ""
+    earlier: str = ""
+
+
+def collect(homework: Homework, out: Path) -> Collected:
+    """Write one page a question, and the table to fill in; keeps what was filled in before.
+
+    Answers stand in an order that names and scores do not tell, the same at every run, and
+    similar ones next to each other.
+
+    Raises
+    ------
+    CourseError
+        Where nothing was graded yet, the homework has no written question, or an earlier table
+        needs a correction.
+    """
+    answers = collected(verdict for verdict in stored(out) if verdict.homework == homework.id)
+    if not answers:
+        raise CourseError(
+            f"There is no written answer to {homework.id} in {out}. Run hlm grade with --out {out}."
+        )
+    rows = read_rows(out / FOLDER)
+    given = _checked(rows, {answer.id: answer for answer in answers})
+    questions = sorted({answer.question for answer in answers})
+    groups = {
+        question: [
+            _entry(answer, given, rows)
+            for answer in arranged([each for each in answers if each.question == question])
+        ]
+        for question in questions
+    }
+    table = out / FOLDER / "scores.csv"
+    write_text(table, _table([entry for entries in groups.values() for entry in entries]))
+    outdated = [entry.answer.id for each in groups.values() for entry in each if entry.earlier]
+    return Collected(
+        pages=tuple(_write_page(homework, out, name, groups[name]) for name in questions),
+        table=table,
+        answers=len(answers),
+        scored=len(given),
+        outdated=tuple(outdated),
+    )
+
+
+def arranged(answers: Iterable[Answer]) -> list[Answer]:
+    """Answers by their meaningless ids, but each followed by the one most like it; empty last."""
+    ordered = sorted(answers, key=lambda answer: answer.id)
+    full = [answer for answer in ordered if not answer.empty]
+    texts = [" ".join(answer.text.lower().split())[:_COMPARED] for answer in full]
+    alike = process.cdist(texts, texts, scorer=fuzz.ratio, score_cutoff=_ALIKE)
+    chain: list[Answer] = []
+    left = list(range(len(full)))
+    last = None
+    while left:
+        scores_left = [alike[last, each] if last is not None else 0 for each in left]
+        best = max(range(len(left)), key=scores_left.__getitem__)  # the first where none is alike
+        last = left.pop(best)
+        chain.append(full[last])
+    return [*chain, *(answer for answer in ordered if answer.empty)]
+
+
+def _entry(answer: Answer, given: dict[str, Score], rows: Iterable[Row]) -> Entry:
+    score = given.get(answer.id)
+    own = [row for row in rows if row.answer == answer.id]
+    if score is not None:
+        return Entry(answer, f"{score.points:g}", score.remark)
+    outdated = [row for row in own if row.points and is_outdated(row, answer)]
+    if outdated:
+        before = " / ".join(f"{row.points}: {row.remark}".strip(": ") for row in outdated)
+        return Entry(answer, earlier=f"The answer changed after it was scored ({before}).")
+    remark = ""
+    for row in own:
+        remark = _joined(remark, row.remark)
+    return Entry(answer, remark=remark, earlier=next((row.earlier for row in own), ""))
+
+
+def _table(entries: Iterable[Entry]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for entry in entries:
+        answer = entry.answer
+        remarks = (_cell(entry.remark), answer.version, _cell(entry.earlier))
+        writer.writerow(
+            [answer.id, answer.question, f"{answer.possible:g}", entry.points, *remarks]
+        )
+    return text.getvalue()
+
+
+def _cell(text: str) -> str:
+    """Text that no spreadsheet takes for a formula; its lines stay."""
+    return f"'{text}" if is_formula(text) else text
+
+
+def _write_page(homework: Homework, out: Path, question: str, entries: list[Entry]) -> Path:
+    path = out / FOLDER / f"{question}.html"
+    number = question.removeprefix("task").replace("_", ".")
+    page = pages.render(
+        "written.html",
+        ["written.css"],
+        homework=homework,
+        question=question,
+        possible=entries[0].answer.possible,
+        prompt=markdown(_prompt(homework, question)),
+        rubric=markdown(_rubric(homework, number)),
+        entries=[(entry, markdown(entry.answer.text)) for entry in entries],
+        scored=sum(bool(entry.points) for entry in entries),
+    )
+    write_text(path, page)
+    return path
+
+
+def _prompt(homework: Homework, question: str) -> str:
+    """The question as the student's notebook asks it; "" where there is no such cell."""
+    path = course.ROOT / "assignments" / homework.folder / f"{homework.id}.ipynb"
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"] if path.exists() else []
+    for before, cell in pairwise(cells):
+        if cell.get("id") == f"{question}-answer":
+            return "".join(before["source"])
+    return ""
+
+
+def _rubric(homework: Homework, number: str) -> str:
+    """What the rubric says of a question, and what it says of all."""
+    path = course.ROOT / "solutions" / homework.folder / "rubric.md"
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    common, *parts = re.split(r"^(?=## \d\.\d)", text, flags=re.MULTILINE)
+    own = [part for part in parts if part.startswith(f"## {number} ")]
+    return "\n\n".join([*own, re.sub(r"\A# .*", "## For all questions", common)])
+
+
 # ------------------------------------------------------------------------ reading what was given
 
 
@@ -123,37 +281,18 @@ def read_rows(folder: Path) -> list[Row]:
 
 
 def _rows_of(path: Path) -> Iterator[Row]:
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise CourseError(f"{path} is not in UTF-8. Save it as 'CSV UTF-8'.") from None
-    delimiter = max(",;\t", key=(text.splitlines() or [""])[0].count)
-    try:
-        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-        columns = {(name or "").strip().lower(): name for name in reader.fieldnames or []}
-        missing = sorted(_NEEDED - set(columns))
-        if missing:
-            remedy = f"its first row needs {', '.join(COLUMNS)}"
-            raise CourseError(f"{path} has no column {missing[0]!r}; {remedy}.")
-        for number, entry in enumerate(reader, start=2):
-            fields = {name: (entry[columns[name]] or "").strip() for name in columns}
-            row = _row(f"{path.name}, row {number}", fields)
-            if row.answer or row.points:
-                yield row
-    except csv.Error as error:
-        raise CourseError(f"{path} cannot be read as a table: {error}. Save it anew.") from None
-
-
-def _row(where: str, fields: dict[str, str]) -> Row:
-    remark = clean(fields["remark"])
-    return Row(
-        where=where,
-        answer=fields["answer"].lower(),
-        version=fields.get("version", ""),
-        points="" if fields["points"] in {"-", "–"} else fields["points"],
-        remark=remark.removeprefix("'") if safe(remark[1:]) == remark else remark,
-        earlier=fields.get("earlier", ""),
-    )
+    names = {column: [column] for column in COLUMNS}
+    for row in tables.read(path, names, ["answer", "points", "remark"]).rows:
+        points, remark = row.get("points"), clean(row.get("remark"))
+        formula = remark[:1] == "'" and is_formula(remark[1:])  # as it was written, see `_cell`
+        yield Row(
+            where=f"{row.table}, row {row.number}",
+            answer=row.get("answer").lower(),
+            version=row.get("version"),
+            points="" if points in {"-", "–"} else points,
+            remark=remark[1:] if formula else remark,
+            earlier=row.get("earlier"),
+        )
 
 
 def _checked(rows: Iterable[Row], answers: dict[str, Answer]) -> dict[str, Score]:

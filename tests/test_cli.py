@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,10 +14,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from conftest import needs_bwrap
+from submissions import archives
 from test_verdict import VERDICT
 
 from autograder import build, cli, course, demo, doctor, grade, release, sandbox, verify
 from autograder.course import CourseError
+from autograder.regrade import Change
 
 
 def hlm(*words: str | Path) -> Result:
@@ -46,21 +51,52 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 # ------------------------------------------------------------------------ what is passed on
 
 
-def test_grade_passes_everything_on(calls: list[Any], tmp_path: Path) -> None:
-    options = ["--jobs", "3", "--sandbox", "none", "--fresh"]
-    ran = hlm("grade", "hw1", tmp_path, "--out", tmp_path / "out", *options)
+@pytest.fixture
+def box(tmp_path: Path) -> Path:
+    """A folder with one hand-in."""
+    return archives.put(tmp_path / "in", {"ann.ipynb": archives.notebook("1")})
+
+
+def test_grade_passes_everything_on(calls: list[Any], box: Path, tmp_path: Path) -> None:
+    options = ["--jobs", "3", "--sandbox", "none", "--fresh", "--scheduler", "tcp://a:1"]
+    ran = hlm("grade", "hw1", box, "--out", tmp_path / "out", *options)
     assert ran.exit_code == 0
-    wanted = {"jobs": 3, "sandbox": "none", "fresh": True}
-    assert calls == [("grade", ("hw1", tmp_path, tmp_path / "out"), wanted)]
+    ((name, positional, named),) = calls
+    assert (name, positional) == ("grade", ("hw1", box, tmp_path / "out"))
+    assert (named["jobs"], named["sandbox"], named["fresh"]) == (3, "none", True)
+    assert named["scheduler"] == "tcp://a:1"
+    assert [each.id for each in named["taken"].submissions] == ["ann"]
+    assert "1 submission; the time of handing in is known for 0." in ran.stderr
     assert "[1/1] ann-1a2b3c4d: 0.5 of 2.5, it ran longer than 60 s" in ran.stderr
     assert "1 graded, 1 of them partly or not at all." in ran.stdout
     assert str(tmp_path / "out" / "grades.csv") in ran.stdout
 
 
-def test_grade_never_weakens_the_sandbox_by_itself(calls: list[Any], tmp_path: Path) -> None:
-    assert hlm("grade", "hw1", tmp_path, "--out", tmp_path).exit_code == 0
+def test_grade_never_weakens_the_sandbox_by_itself(
+    calls: list[Any], box: Path, tmp_path: Path
+) -> None:
+    assert hlm("grade", "hw1", box, "--out", tmp_path).exit_code == 0
     assert calls[0][2]["sandbox"] == "bwrap"
     assert calls[0][2]["fresh"] is False
+
+
+def test_a_regrade_is_not_taken_over_where_nobody_can_be_asked(
+    monkeypatch: pytest.MonkeyPatch, box: Path, tmp_path: Path
+) -> None:
+    change = Change("ann", "1", "Ann", 2.0, 1.0, ("1.4 psi: from 2 to 1 of 2",))
+
+    def ask(*args: Any, accept: Any, **kwargs: Any) -> list[Any]:
+        if not accept([change]):
+            raise CourseError("Run the same command with --accept.")
+        return [VERDICT]
+
+    monkeypatch.setattr(grade, "grade", ask)
+    words = ("grade", "hw1", box, "--out", tmp_path / "out")
+    refused = hlm(*words)
+    assert refused.exit_code == 1
+    assert "ann: from 2 to 1 (1.4 psi: from 2 to 1 of 2)" in refused.stderr
+    assert refused.stderr.endswith("Run the same command with --accept.\n")
+    assert hlm(*words, "--accept").exit_code == 0
 
 
 def test_build_verify_release_and_demo(calls: list[Any], tmp_path: Path) -> None:
@@ -110,31 +146,31 @@ def test_findings_are_1(calls: list[Any], monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_course_error_is_one_sentence_on_stderr(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, box: Path, tmp_path: Path
 ) -> None:
     def refuse(*args: Any, **kwargs: Any) -> None:
         raise CourseError("There is no sandbox. Install bubblewrap.")
 
     monkeypatch.setattr(grade, "grade", refuse)
-    ran = hlm("grade", "hw1", tmp_path, "--out", tmp_path)
+    ran = hlm("grade", "hw1", box, "--out", tmp_path)
     assert (ran.exit_code, ran.stdout) == (1, "")
-    assert ran.stderr == "There is no sandbox. Install bubblewrap.\n"
+    assert ran.stderr.endswith("\nThere is no sandbox. Install bubblewrap.\n")
 
 
 def test_unforeseen_error_is_a_sentence_too_unless_asked(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, box: Path, tmp_path: Path
 ) -> None:
     def fail(*args: Any, **kwargs: Any) -> None:
         raise ZeroDivisionError("by nothing")
 
     monkeypatch.setattr(grade, "grade", fail)
-    ran = hlm("grade", "hw1", tmp_path, "--out", tmp_path)
+    ran = hlm("grade", "hw1", box, "--out", tmp_path)
     assert ran.exit_code == 1
     assert "ZeroDivisionError: by nothing" in ran.stderr
     assert "Traceback" not in ran.stderr
     monkeypatch.setenv("HLM_TRACEBACK", "1")
     with pytest.raises(ZeroDivisionError):
-        hlm("grade", "hw1", tmp_path, "--out", tmp_path)
+        hlm("grade", "hw1", box, "--out", tmp_path)
 
 
 def test_words_of_a_student_are_cleaned_for_the_terminal() -> None:
@@ -159,10 +195,10 @@ def test_the_installed_command_answers_quickly_and_without_heavy_imports() -> No
 
 def test_refuses_without_a_sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    sandbox.check.cache_clear()
+    sandbox._check_bwrap.cache_clear()
     (tmp_path / "hw1.ipynb").write_text('{"cells": []}')
     ran = hlm("grade", "hw1", tmp_path / "hw1.ipynb", "--out", tmp_path / "out")
-    sandbox.check.cache_clear()
+    sandbox._check_bwrap.cache_clear()
     assert ran.exit_code == 1
     assert "bubblewrap" in ran.stderr
     assert "apt-get install bubblewrap" in ran.stderr
@@ -183,7 +219,8 @@ def test_pins_are_read_with_their_markers() -> None:
 def test_doctor_finds_this_machine_fit() -> None:
     ran = hlm("doctor")
     assert ran.exit_code == 0, ran.stdout
-    assert "sandbox: holds" in ran.stdout
+    assert "sandbox bwrap: holds" in ran.stdout
+    assert "sandbox bwrap --cold: holds" in ran.stdout
     assert "data sets with the right checksums" in ran.stdout
 
 
@@ -193,9 +230,9 @@ def test_doctor_names_what_is_missing_and_the_cure(
     monkeypatch.setattr(doctor, "OLDEST_PYTHON", (4, 0))
     monkeypatch.setattr(doctor, "requirement_pins", lambda text: [("numpy", "0.1"), ("nope", "1")])
     monkeypatch.setenv("PATH", str(tmp_path))
-    sandbox.check.cache_clear()
+    sandbox._check_bwrap.cache_clear()
     ran = hlm("doctor")
-    sandbox.check.cache_clear()
+    sandbox._check_bwrap.cache_clear()
     assert ran.exit_code == 1
     for part in (
         "is too old",
@@ -210,14 +247,16 @@ def test_doctor_names_what_is_missing_and_the_cure(
 
 @needs_bwrap
 def test_doctor_sees_a_sandbox_that_leaks(monkeypatch: pytest.MonkeyPatch) -> None:
-    def weak(kind: str, space: Any, limits: Any, inner: list[str]) -> list[str]:
-        return inner
+    """What every kernel can see stands for a secret: nothing is tried outside a sandbox."""
 
-    monkeypatch.setattr(sandbox, "command", weak)
-    finding = next(each for each in doctor.examine() if each.name == "sandbox")
-    assert not finding.fine
-    assert "the network" in finding.says
-    assert str(course.ROOT / "solutions") in finding.says
+    @contextmanager
+    def leaking() -> Iterator[dict[str, Any]]:
+        yield {"secrets": ["/usr"], "port": 9, "abstract": "nobody", "host_pid": os.getpid()}
+
+    monkeypatch.setattr(doctor, "_outside", leaking)
+    with pytest.raises(doctor._Wrong, match="reads a secret of the host") as raised:
+        doctor._holds("bwrap")
+    assert "Do not grade here" in raised.value.remedy
 
 
 def test_doctor_sees_changed_data(monkeypatch: pytest.MonkeyPatch) -> None:

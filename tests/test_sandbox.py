@@ -174,7 +174,7 @@ def test_rights_cannot_come_back(inside):
 
 
 def test_a_missing_sandbox_stops_with_the_remedy(monkeypatch):
-    sandbox.check.cache_clear()
+    sandbox._check_bwrap.cache_clear()
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(sandbox.SandboxMissing, match="apt-get install bubblewrap"):
         sandbox.check("bwrap")

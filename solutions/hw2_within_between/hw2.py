@@ -26,7 +26,7 @@
 # The values themselves are checked at grading, for the functions on data you have not seen.
 # The functions `design` and `_checked` of the file are given.
 #
-# The lecture notes (`notes`) have the same sections as the checks refer to: "notes 2.3" is their section 2.3.
+# Where a check says "notes 2.3", it means section 2.3 of the lecture notes, `notes.ipynb`.
 
 # %%
 import matplotlib.pyplot as plt
@@ -73,11 +73,11 @@ hsb[["school", "mAch", "ses", "catholic", "minority"]].sample(5, random_state=1)
 # The **random-intercept model** with one covariate is
 #
 # $$
-# y_{ij} = \beta_0 + \beta_1 x_{ij} + \zeta_j + \epsilon_{ij}, \qquad \zeta_j \sim N(0, \psi), \quad \epsilon_{ij} \sim N(0, \sigma^2) .
+# y_{ij} = \beta_1 + \beta_2 x_{ij} + \zeta_j + \epsilon_{ij}, \qquad \zeta_j \sim N(0, \psi), \quad \epsilon_{ij} \sim N(0, \sigma^2) .
 # $$
 #
-# In words: parallel lines, one for each school, all with slope $\beta_1$; $\zeta_j$ says how far the line of school $j$ lies above or below the average line.
-# With several covariates, $\beta_0 + \beta_1 x_{ij}$ becomes $x_{ij}'\beta$, a row of the **design matrix** $X$ times the vector of coefficients.
+# In words: parallel lines, one for each school, all with slope $\beta_2$; $\zeta_j$ says how far the line of school $j$ lies above or below the average line.
+# With several covariates, $\beta_1 + \beta_2 x_{ij}$ becomes $x_{ij}'\beta$, a row of the **design matrix** $X$ times the vector of coefficients.
 #
 # **What it assumes**, beyond what Homework 1 listed:
 #
@@ -191,6 +191,14 @@ def missing_value_is_refused(within_between):
     expect.raises(
         ValueError, within_between, [1.0, missing, 3.0], ["a", "a", "b"], name="a NaN in x"
     )
+    expect.raises(
+        ValueError,
+        within_between,
+        [1.0, missing, 3.0],
+        ["a", "b", None],
+        name="two missing entries",
+    )
+    expect.raises(ValueError, within_between, [], [], name="no rows at all")
 
 
 # %%
@@ -445,13 +453,13 @@ def criteria_of_hsb(hsb_ses_crit_0, hsb_ses_crit_05):
 # The first has **raw** `ses`, and so one slope for everything:
 #
 # $$
-# y_{ij} = \beta_0 + \beta_1 x_{ij} + \zeta_j + \epsilon_{ij} .
+# y_{ij} = \beta_1 + \beta_2 x_{ij} + \zeta_j + \epsilon_{ij} .
 # $$
 #
 # The second gives each part of `ses` a slope of its own, $\beta_W$ **within** and $\beta_B$ **between** schools:
 #
 # $$
-# y_{ij} = \beta_0 + \beta_W (x_{ij} - \bar x_j) + \beta_B \bar x_j + \zeta_j + \epsilon_{ij} .
+# y_{ij} = \beta_1 + \beta_W (x_{ij} - \bar x_j) + \beta_B \bar x_j + \zeta_j + \epsilon_{ij} .
 # $$
 #
 # The first is the second with $\beta_W = \beta_B$, which is an assumption and not a law.
@@ -661,6 +669,7 @@ def boundary_is_exact_and_marked_singular(fit_ri):
     import pandas as pd
 
     from autograder import expect
+    from hlmtools.simulate import two_level
 
     g = list("xxyyzzzx")
     d = pd.DataFrame({"x": [2.0, 1.0, 3.0, 0.0, 1.0, 2.0, 4.0, 3.0]})
@@ -668,6 +677,9 @@ def boundary_is_exact_and_marked_singular(fit_ri):
     fit = fit_ri(y, expect.solved().design(d, ["x"]), g)
     expect.close(fit.psi, 0.0, tolerance="zero", name="psi of very similar clusters")
     expect.true(bool(fit.singular), "A fit with psi = 0 should say singular=True.")
+    faint = two_level(psi=1, sigma2=9, sizes=[3, 8, 20, 2, 5, 9], beta=50, seed=1417)
+    fit = fit_ri(faint["y"], expect.solved().design(faint), faint["g"])
+    expect.true(not bool(fit.singular), "A fit with a small psi > 0 should say singular=False.")
 
 
 # %%
@@ -684,6 +696,7 @@ def impossible_input_is_refused(fit_ri):
     expect.raises(ValueError, fit_ri, y, X, ["a"] * 4, name="a single cluster")
     expect.raises(ValueError, fit_ri, y, X.assign(z=2 * X["x"]), g, name="a column twice")
     expect.raises(ValueError, fit_ri, [1.0, float("nan"), 4.0, 3.0], X, g, name="a missing value")
+    expect.raises(ValueError, fit_ri, y, X.to_numpy(), g, name="an X without names of columns")
 
 
 # %%
@@ -904,7 +917,7 @@ print("slope within: ", hsb_within)
 # The same number is a coefficient if $x$ stands beside its mean as it is (Mundlak's form of the model):
 #
 # $$
-# y_{ij} = \beta_0 + \beta_W x_{ij} + \beta_C \bar x_j + \zeta_j + \epsilon_{ij} .
+# y_{ij} = \beta_1 + \beta_W x_{ij} + \beta_C \bar x_j + \zeta_j + \epsilon_{ij} .
 # $$
 #
 # Both forms are one model, with the same fit.
@@ -970,7 +983,7 @@ bdf_contextual = contextual(bdf_wb_fit, "iq_dev", "iq_mean")[0]  # SOLUTION 2.5
 # %% [markdown]
 # **Draw** the contextual effect.
 # For three schools with a `meanses` of -0.5, 0 and 0.5, draw the line that `hsb_wb_fit` predicts for their pupils, over `ses` from one point below to one point above the school's mean:
-# $\hat\beta_0 + \hat\beta_W (x - \bar x_j) + \hat\beta_B \bar x_j$.
+# $\hat\beta_1 + \hat\beta_W (x - \bar x_j) + \hat\beta_B \bar x_j$.
 # Mark each school's mean by a dot, and join the dots by a dashed line.
 
 # %%
@@ -1421,6 +1434,8 @@ def negative_share_is_kept(r2_levels):
 # %%
 @test_case(points=0.5, hidden=True)
 def fits_that_do_not_compare_are_refused(r2_levels):
+    import pandas as pd
+
     from autograder import expect
     from hlmtools.simulate import with_covariate
 
@@ -1432,6 +1447,9 @@ def fits_that_do_not_compare_are_refused(r2_levels):
     shorter = solved.fit_ri(part["y"], solved.design(part, ["x"]), part["g"])
     expect.raises(ValueError, r2_levels, null, ml, name="REML compared with ML")
     expect.raises(ValueError, r2_levels, null, shorter, name="fits of different rows")
+    alike = pd.Series([1.0, 9.0, 2.0, 8.5, 1.5, 9.5, 4.0, 6.0])
+    flat = solved.fit_ri(alike, solved.design(alike.to_frame("y")), list("xxyyzzzx"))
+    expect.raises(ValueError, r2_levels, flat, flat, name="a null model with psi = 0")
 
 
 # %%
@@ -1608,6 +1626,7 @@ def models_that_do_not_compare_are_refused(lrt_fixed):
     expect.raises(ValueError, lrt_fixed, reml0, reml1, name="two fits by REML")
     expect.raises(ValueError, lrt_fixed, ml0, reml1, name="one fit by REML")
     expect.raises(ValueError, lrt_fixed, ml1, ml0, name="the larger model first")
+    expect.raises(ValueError, lrt_fixed, ml1, ml1, name="the same model twice")
 
 
 # %%
@@ -1651,8 +1670,9 @@ def status_of_the_dutch_schools(bdf_school_p):
 
 # %% [markdown]
 # ## 2.9 Say it in words
-# Two short answers, four points each; your instructor reads them.
-# An answer gets full marks for the right number with its unit and its level, for what it is conditional on, for the assumption that makes it valid, and for one limit.
+# Two short answers, which your instructor reads.
+# Four points each: for the right numbers with their unit and their level, with what they are conditional on, the assumption that makes them valid, and one limit.
+# Three where one of these is missing; two for right numbers in a sentence that claims a cause or confuses the levels; one for a direction only; none for the wrong quantity.
 
 # %% [raw]
 # # BEGIN QUESTION

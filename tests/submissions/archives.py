@@ -75,7 +75,7 @@ def encrypted(files: dict[str, bytes]) -> bytes:
 def claiming_table(size: int) -> bytes:
     """A zip whose table of contents claims a size."""
     data = bytearray(size + 100)
-    data += b"PK\x05\x06" + struct.pack("<4H2LH", 0, 0, 1, 1, size, 50, 0)
+    data += b"PK\x05\x06" + struct.pack("<4H2LH", 0, 0, 1, 1, size, 100, 0)
     return bytes(data)
 
 
