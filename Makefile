@@ -35,6 +35,7 @@ references: setup
 
 bench: setup sandbox
 	$(BIN)/python -m tests.benchmarks.engine --full
+	$(BIN)/python -m tests.benchmarks.grading --full
 
 release: setup
 	@test -n "$(HW)" || { echo "Say which homework: make release HW=hw1"; exit 2; }

@@ -1,19 +1,26 @@
-"""What the judge holds of one assignment: tests, written questions, names of the functions."""
+"""What the judge holds of one assignment: tests, written questions, names of the functions.
+
+`Assignment` is a homework of this course; `foreign.Foreign` is one that `otter assign` made
+elsewhere. The judge grades both through what stands here.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import inspect
 import platform
+import shutil
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import nbformat
+from nbformat import NotebookNode
 
 from autograder import build, course, expect
-from autograder.markers import Question
+from autograder.markers import Question, task_of
+from autograder.submissions import Submission
+from autograder.testfile import JudgeTestFile
 
 ANSWER_PROMPT = "_Type your answer here, replacing this text._"
 
@@ -48,29 +55,64 @@ class Assignment:
     written: tuple[WrittenQuestion, ...]
     functions: frozenset[str]
 
+    def task(self, question: str) -> str:
+        """The task that a question belongs to."""
+        return task_of(question)
 
-def load(hw: str) -> Assignment:
-    """Everything needed to judge a homework; its notebook is built where it changed."""
-    return _load(hw, build.staged(hw))
+    def test_file(self, question: str) -> JudgeTestFile:
+        """A question's test cases, as the judge runs them."""
+        return JudgeTestFile.from_string(self.tests[question], path=f"{question}.py")
+
+    def lay_out(self, submission: Submission, files: Path) -> None:
+        """The notebook's folder as the student had it: ours, but for the student's own module."""
+        build.lay_out_package(self.homework.id, files / "hlmtools")
+        (files / "data").mkdir()
+        for name in ("registry.toml", *(f"{each}.csv" for each in self.homework.data)):
+            shutil.copyfile(course.ROOT / "data" / name, files / "data" / name)
+        if submission.module is not None:
+            (files / "hlmtools" / f"{self.homework.module}.py").write_bytes(submission.module)
+
+    @property
+    def hidden_last(self) -> bool:
+        """Whether hidden tests run after the last cell, so that no cell can show their inputs."""
+        return True
+
+    @property
+    def seeding(self) -> str:
+        """Code that runs before every cell."""
+        return ""
+
+    def ignores(self, cell: NotebookNode) -> bool:
+        """Whether a cell is not to run when it is graded."""
+        return False
+
+    def refusal(self, notebook: NotebookNode) -> str | None:
+        """Why a notebook is none of this assignment."""
+        return None
+
+    def total(self, earned: float, possible: float) -> tuple[float, float] | None:
+        """Points in all where they are not the sum of the cases' points."""
+        return None
 
 
-def digest(hw: str) -> str:
-    """Hash of all that the judge brings to a verdict: tests, references, given and own code."""
-    homework = course.homework(hw)
-    folders = [
-        (course.ROOT / "autograder", "*.py"),
-        (course.ROOT / "autograder" / "references", "*"),
-        (course.ROOT / "hlmtools", "*.py"),
-        (course.ROOT / "data", "*.csv"),
-        (course.ROOT / "solutions" / "hlmtools", "*.py"),
-        (course.ROOT / "solutions" / homework.folder, "*.py"),
-    ]
-    paths = [path for folder, pattern in folders for path in sorted(folder.glob(pattern))]
-    found = hashlib.sha256()
-    for path in paths:
-        if path.is_file():
-            found.update(path.name.encode() + b"\0" + path.read_bytes())
-    return found.hexdigest()
+def load(source: str | Path) -> Assignment:
+    """Everything needed to judge an assignment; a homework's notebook is built where it changed.
+
+    Parameters
+    ----------
+    source
+        Homework id, or the path of an archive that `otter assign` made.
+    """
+    if isinstance(source, Path):
+        from autograder import foreign  # which is made of what stands here
+
+        return foreign.load(source)
+    return _load(source, build.staged(source))
+
+
+def homework(source: str | Path) -> course.Homework:
+    """The entry of an assignment: from course.toml, or made from the archive."""
+    return load(source).homework if isinstance(source, Path) else course.homework(source)
 
 
 @lru_cache

@@ -26,7 +26,7 @@ from autograder.course import ROOT
 from autograder.submissions import Submission
 from autograder.verdict import Verdict
 
-_GRADED = ("notebook", "module", "extra", "repairs", "problem")
+_GRADED = ("notebook", "module", "files", "extra", "repairs", "problem")
 _HASHED_ITSELF = {"build", "course", "markers", "submissions"}  # what these make is in the hash
 _JUDGE_PACKAGES = ("otter-grader", "nbclient", "nbformat", "jupyter-client", "msgpack", "pyzmq")
 _OWNER = {field.name for field in fields(Verdict)} & {field.name for field in fields(Submission)}
@@ -86,11 +86,14 @@ def owned(verdict: Verdict, submission: Submission) -> Verdict:
 
 
 @lru_cache
-def judge_digest(hw: str) -> str:
+def judge_digest(hw: str | Path) -> str:
     """Hash of all that the course brings to a verdict on a homework, as it is now.
 
     Prose, reports, dates and other homeworks are no part of it.
+    Of a foreign assignment, it is the archive and the judge's own modules.
     """
+    if isinstance(hw, Path):
+        return _digest(hashlib.sha256(hw.read_bytes()).hexdigest(), _content(code_of("judge")))
     held = assignment.load(hw)
     homework = held.homework
     given = {"tests": held.tests, "written": held.written, "functions": sorted(held.functions)}

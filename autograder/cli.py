@@ -146,8 +146,12 @@ def release(hw: str, out: Path, force: bool) -> None:
 
 
 @main.command()
-@click.argument("hw", type=_HW)
-@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.argument("words", metavar="[HW] PATH", nargs=-1, required=True)
+@click.option(
+    "--autograder",
+    type=click.Path(exists=True, dir_okay=False, resolve_path=True, path_type=Path),
+    help="In place of HW: the autograder archive of any assignment made by otter assign.",
+)
 @click.option(
     "--out",
     required=True,
@@ -181,8 +185,8 @@ def release(hw: str, out: Path, force: bool) -> None:
 @click.option("--dry-run", is_flag=True, help="Say what was handed in, and stop there.")
 @click.option("--accept", is_flag=True, help="Take over what a regrade changes without asking.")
 def grade(
-    hw: str,
-    path: Path,
+    words: tuple[str, ...],
+    autograder: Path | None,
     out: Path,
     jobs: int,
     sandbox: str,
@@ -198,6 +202,7 @@ def grade(
 ) -> None:
     """Grade a notebook, an export zip, a folder of either, or what a platform gives.
 
+    HW is a homework of this course; with --autograder, an assignment of any other is graded.
     PATH may be Canvas' submissions.zip, Moodle's zip, a Gradescope export, or their folders.
     Who is missing, handed in twice or fits nobody in the roster is said before grading starts.
     Tables given once are kept in the folder of the run.
@@ -205,12 +210,13 @@ def grade(
     Where tests or references changed, DIR/regrade.md says whose points would change and why; the
     gradebook changes only when you agree, or with --accept.
     """
-    from autograder import given, intake
+    from autograder import assignment, given, intake
     from autograder import grade as grader
 
     if cold and sandbox == "bwrap":
         sandbox = "bwrap-cold"
-    homework = course.homework(hw)
+    source, path = _what_to_grade(words, autograder)
+    homework = assignment.homework(source)
     files = {"roster": roster, "times": times, "extensions": extensions}
     tables = given.load(out, homework, **files, earlier=earlier)
     taken = intake.take_in(homework, path, tables)
@@ -222,7 +228,7 @@ def grade(
     notes: list[str] = []
     with _progress_bar("Grading") as progress:
         verdicts = grader.grade(
-            hw,
+            source,
             path,
             out,
             jobs=jobs,
@@ -247,11 +253,24 @@ def grade(
 
 @main.command()
 @click.argument("out", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
-def report(out: Path) -> None:
-    """Write DIR/report.html, the class at a glance, from stored results."""
+@click.option("--pdf", is_flag=True, help="Feedback pages as PDF too, where Chromium is there.")
+def report(out: Path, pdf: bool) -> None:
+    """Write DIR/report.html, the class at a glance, from stored results.
+
+    Takes in the scores of written answers, and the dates as they are now: grades.csv and the
+    feedback pages are written anew too.  DIR/similarity.html shows work that is alike.
+    """
     from autograder import report as reporter
 
-    click.echo(f"Report: {reporter.write(out)}")
+    path, notes = reporter.renew(out)
+    for note in notes:
+        click.echo(_shown(note, 400))
+    if pdf:
+        from autograder import printing
+
+        printed = printing.to_pdf(sorted((out / "feedback").glob("*.html")))
+        click.echo(f"PDF: {len(printed)} pages in {out / 'feedback'}")
+    click.echo(f"Report: {path}")
 
 
 def _agree(changes: Sequence[Change], accept: bool) -> bool:
@@ -337,6 +356,16 @@ def demo(jobs: int) -> None:
     click.echo(f"Sandbox: {verdicts[0].sandbox}")
     click.echo(f"Feedback pages: {graded / 'feedback'}")
     click.echo(f"Report: {graded / 'report.html'}")
+
+
+def _what_to_grade(words: tuple[str, ...], autograder: Path | None) -> tuple[str | Path, Path]:
+    """The assignment (a homework's id, or an archive) and the path of what was handed in."""
+    if len(words) != (2 if autograder is None else 1):
+        usage = "hlm grade HW PATH --out DIR, or hlm grade --autograder ZIP PATH --out DIR"
+        raise click.UsageError(f"Say what to grade and where it is: {usage}.")
+    source = autograder or _HW.convert(words[0], None, None)
+    exists = click.Path(exists=True, path_type=Path)
+    return source, exists.convert(words[-1], None, None)
 
 
 # ------------------------------------------------------------------------------------- output

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 ROOT = Path(__file__).resolve().parent.parent
+ELSEWHERE = "assignment.json"
+
+_NEVER = datetime(9000, 1, 1, tzinfo=UTC)
 
 
 class CourseError(Exception):
@@ -66,6 +70,11 @@ class Homework:
     def number(self) -> int:
         """1 for hw1."""
         return int(self.id.removeprefix("hw"))
+
+    @property
+    def heading(self) -> str:
+        """Number and title, or the title alone of another course's assignment."""
+        return f"Homework {self.number} · {self.title}" if self.module else self.title
 
 
 @dataclass(frozen=True)
@@ -152,6 +161,19 @@ _SECTIONS = {"title", "timezone", "late", "limits", "assignments", "weeks"}
 def homework(hw: str, root: Path = ROOT) -> Homework:
     """The homework of an id such as "hw1"; a `CourseError` names the known ones."""
     return load(root).homework(hw)
+
+
+def elsewhere(hw: str, title: str) -> Homework:
+    """An assignment of another course, of which little is known: no module, never late."""
+    return Homework(hw, title, "", "", _NEVER, _NEVER, _NEVER)
+
+
+def homework_of(out: Path, hw: str) -> Homework:
+    """The homework that a run's folder holds results of; another course's is described there."""
+    record = out / ELSEWHERE
+    if not record.exists():
+        return homework(hw)
+    return elsewhere(hw, json.loads(record.read_text(encoding="utf-8"))["title"])
 
 
 def _homeworks(table: Mapping[str, Any], zone: ZoneInfo, late: LatePolicy) -> tuple[Homework, ...]:

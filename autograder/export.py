@@ -63,7 +63,7 @@ def export(
     """
     notes = gradebook.refresh(out)
     rows = gradebook.rows(out)
-    homework = course.homework(gradebook.homework_of(out))
+    homework = course.homework_of(out, gradebook.homework_of(out))
     kept = out / given.FOLDER / "roster.csv"
     path = roster or (kept if kept.exists() else None)
     if path is None and to in _WANTED:

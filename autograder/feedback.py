@@ -7,14 +7,20 @@ Messages come from the judge, which lets none of them hold an expected value or 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from itertools import groupby
+from pathlib import Path
+from typing import Any
 
-from autograder import pages, rendering
+from autograder import gradebook, pages, reading, rendering, written
 from autograder.course import Homework
+from autograder.late import Standing
 from autograder.rendering import Rendered
 from autograder.verdict import CaseResult, Verdict
+from autograder.writing import write_text
+from autograder.written import Score
 
 _STATUS = {
     "repaired": "Something had to be mended before it could be graded.",
@@ -49,7 +55,30 @@ class Hint:
     tasks: tuple[str, ...]
 
 
-def page(verdict: Verdict, homework: Homework) -> str:
+def write(out: Path, homework: Homework, verdicts: Iterable[Verdict]) -> list[Path]:
+    """Write ``feedback/`` of a graded run: a page a submission, with what people gave and took.
+
+    A verdict without its notebook is completed from ``executed/``.
+    """
+    scores = written.scores(out)
+    places = gradebook.standings(out, homework) if (out / gradebook.STATE).exists() else {}
+    paths = []
+    for verdict in verdicts:
+        name = verdict.submission
+        own = {question: score for (who, question), score in scores.items() if who == name}
+        whole = verdict if verdict.executed else replace(verdict, executed=_executed(out, name))
+        path = out / "feedback" / f"{name}.html"
+        write_text(path, page(whole, homework, places.get(name), own))
+        paths.append(path)
+    return paths
+
+
+def page(
+    verdict: Verdict,
+    homework: Homework,
+    standing: Standing | None = None,
+    scores: Mapping[str, Score] | None = None,
+) -> str:
     """The feedback page of one submission, as HTML.
 
     Parameters
@@ -57,7 +86,11 @@ def page(verdict: Verdict, homework: Homework) -> str:
     verdict
         What the judge found; the executed notebook in it is rendered as untrusted text.
     homework
-        Gives the number and the title of the page.
+        Gives the number and the title of the page, and the lecture notes.
+    standing
+        Points with written answers and lateness, where the gradebook knows them.
+    scores
+        What people gave for written answers, by question.
     """
     ran = rendering.notebook(verdict.executed)
     tasks = _tasks(verdict, ran) if verdict.status != "unreadable" else []
@@ -66,6 +99,8 @@ def page(verdict: Verdict, homework: Homework) -> str:
         ["feedback.css"],
         homework=homework,
         verdict=verdict,
+        standing=standing,
+        given=scores or {},
         notice=_STATUS.get(verdict.status),
         reason=verdict.alerts[0] if verdict.status == "unreadable" and verdict.alerts else None,
         ended=[cell for cell in ran.cells if cell.ended],
@@ -73,10 +108,19 @@ def page(verdict: Verdict, homework: Homework) -> str:
         tasks=tasks,
         unfinished=[task.id for task in tasks if task.earned < task.possible],
         written_points=sum(answer.points for answer in verdict.written),
+        readings=reading.sections(
+            homework, (case.see for case in verdict.cases if not case.passed)
+        ),
         titles=ran.titles,
         scores=verdict.questions(),
         ran=ran,
     )
+
+
+def _executed(out: Path, submission: str) -> dict[str, Any]:
+    """The notebook as it ran; empty where nothing ran."""
+    path = out / "executed" / f"{submission}.ipynb"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 def _tasks(verdict: Verdict, ran: Rendered) -> list[Task]:

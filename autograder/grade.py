@@ -39,6 +39,7 @@ class Task:
     """How each submission of a run is graded: what is sent to other processes and machines."""
 
     homework: course.Homework
+    source: str | Path  # homework id, or the archive of a foreign assignment
     sandbox: str
     strength: str
     limits: course.Limits
@@ -54,7 +55,7 @@ class Stopped(CourseError):
 
 
 def grade(
-    hw: str,
+    hw: str | Path,
     path: Path,
     out: Path,
     *,
@@ -75,7 +76,7 @@ def grade(
     Parameters
     ----------
     hw
-        Homework id.
+        Homework id, or the path of an autograder archive that `otter assign` made.
     path
         A notebook, an otter export zip, a folder of either, or a platform's class archive.
     out
@@ -125,12 +126,14 @@ def grade(
     verdicts: dict[str, Verdict] = {}
     with _run_folder(out) as scratch:
         taken.write(out)
+        if not task.homework.module:
+            write_json(out / course.ELSEWHERE, {"title": task.homework.title})
         try:
             with _workers(task, jobs, scheduler, scratch) as crew:
                 run = _Run(task, out, crew, grader or grade_one, fresh, begin)
                 for verdict in run.verdicts(found):
                     verdicts[verdict.submission] = verdict
-                    _write(task, out, verdict)
+                    _write(out, verdict)
                     if progress is not None:
                         progress(len(verdicts), len(found), verdict)
         except KeyboardInterrupt:
@@ -138,6 +141,7 @@ def grade(
         ordered = [verdicts[name] for name in sorted(verdicts)]
         for line in gradebook.enter(out, task.homework, found, ordered, accept):
             say(line)
+        feedback.write(out, task.homework, ordered)
         _write_summary(task, out, jobs, scheduler, ordered, time.monotonic() - started)
         _write_modules(out, found)
         _write_report(out)
@@ -146,14 +150,15 @@ def grade(
 
 def grade_one(task: Task, submission: Submission) -> Verdict:
     """Grade one submission here, whatever it does."""
-    if cache.judge_digest(task.homework.id) != task.digest:
+    if cache.judge_digest(task.source) != task.digest:
         raise CourseError("The course was changed while it graded. Run it again.")
-    return judge.grade_submission(task.homework.id, submission, task.sandbox, task.limits)
+    return judge.grade_submission(task.source, submission, task.sandbox, task.limits)
 
 
-def _task(hw: str, sandbox: str, limits: course.Limits | None) -> Task:
+def _task(hw: str | Path, sandbox: str, limits: course.Limits | None) -> Task:
     return Task(
-        homework=course.homework(hw),
+        homework=assignment.homework(hw),
+        source=hw,
         sandbox=sandbox,
         strength=check_sandbox(sandbox),
         limits=limits or course.load().limits,
@@ -279,12 +284,12 @@ def _workers(task: Task, jobs: int, scheduler: str | None, scratch: Path) -> Ite
     if scheduler is None:
         yield workers.local(jobs, scratch)
         return
-    describe = partial(_description, task.homework.id, task.sandbox)
+    describe = partial(_description, task.source, task.sandbox)
     with workers.cluster(scheduler, describe) as crew:
         yield crew
 
 
-def _description(hw: str, sandbox: str) -> dict[str, Any]:
+def _description(hw: str | Path, sandbox: str) -> dict[str, Any]:
     """What a verdict depends on besides the submission: the same on every machine of a run."""
     packages = cache.packages()
     return {
@@ -297,11 +302,10 @@ def _description(hw: str, sandbox: str) -> dict[str, Any]:
 # ---------------------------------------------------------------------------- what is written
 
 
-def _write(task: Task, out: Path, verdict: Verdict) -> None:
-    """Results, executed notebook and feedback page of one submission, where they changed."""
+def _write(out: Path, verdict: Verdict) -> None:
+    """Results and executed notebook of one submission; its page waits for the gradebook."""
     name = verdict.submission
     write_json(out / "executed" / f"{name}.ipynb", verdict.executed)
-    write_text(out / "feedback" / f"{name}.html", feedback.page(verdict, task.homework))
     write_json(out / "results" / f"{name}.json", verdict.to_stored())
 
 

@@ -197,7 +197,7 @@ def _state(out: Path) -> dict[str, Any]:
 
 
 def _homework(out: Path) -> Homework:
-    return course.homework(homework_of(out))
+    return course.homework_of(out, homework_of(out))
 
 
 # ---------------------------------------------------------------------------------------- rows

@@ -9,7 +9,8 @@ The way of a submission:
    public tests run here, as otter's own test files, on remote values; a task without a check
    cell is tested after the last cell.
 4. Hidden tests run when the notebook's outputs are collected, on what was fetched: nothing that
-   learns their inputs can show them on the student's page.
+   learns their inputs can show them on the student's page. (Those of a foreign assignment run at
+   their check cell, as otter runs them.)
 5. A cell or a function that hangs or ends its kernel costs what depends on it: the kernel is
    replaced, the earlier cells run again without the culprit, and the rest is graded.
 6. A refusal of bad input counts where the function answered some call of a hidden case.
@@ -21,8 +22,8 @@ import json
 import re
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -30,12 +31,10 @@ from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
-from otter.test_files import ExceptionTestFile
 
-from autograder import build, course, expect
+from autograder import course, expect
 from autograder.assignment import ANSWER_PROMPT, Assignment, load, versions
-from autograder.markers import task_of
-from autograder.remote import Environment, Kernel, KernelLost, TimeOver
+from autograder.remote import Environment, Kernel, KernelLost, RemoteError, TimeOver
 from autograder.sandbox import Workspace, end_user, kernel_spec, new_folder
 from autograder.sandbox import check as check_sandbox
 from autograder.submissions import Submission
@@ -45,7 +44,6 @@ from autograder.testfile import (
     JudgeTestFile,
     fetch,
     label,
-    parameters,
 )
 from autograder.verdict import CaseResult, Status, Verdict, WrittenAnswer
 
@@ -55,14 +53,14 @@ _CHECK_CELL = re.compile(r"^\s*grader\.check\(\s*[\"'](\w+)[\"']\s*\)", re.MULTI
 
 
 def grade_submission(
-    hw: str, submission: Submission, sandbox: str, limits: course.Limits | None = None
+    hw: str | Path, submission: Submission, sandbox: str, limits: course.Limits | None = None
 ) -> Verdict:
     """Grade one submission.
 
     Parameters
     ----------
     hw
-        Homework id, such as ``"hw1"``.
+        Homework id, such as ``"hw1"``, or the path of an archive that `otter assign` made.
     submission
         What `submissions.find` made of a file.
     sandbox
@@ -93,7 +91,7 @@ def grade_submission(
 
 @contextmanager
 def open_session(
-    hw: str, submission: Submission, sandbox: str, limits: course.Limits | None = None
+    hw: str | Path, submission: Submission, sandbox: str, limits: course.Limits | None = None
 ) -> Iterator[Session]:
     """A session that stays open, to run single tasks again (`verify` plants slips this way)."""
     with Session(load(hw), submission, sandbox, limits) as session:
@@ -138,16 +136,20 @@ class Session:
         self.limits = limits or course.load().limits
         self.sandbox = sandbox
         self.notebook = _read_notebook(submission)
+        if reason := assignment.refusal(self.notebook):
+            raise Unreadable(reason)
         self.cases: dict[tuple[str, int], CaseResult] = {}
         self.repairs: list[str] = []
         self.alerts: list[str] = [f"brought {name!r}, not used" for name in submission.extra[:20]]
         self.partial = False
         self._executed: dict[str, Any] = {}
-        self._skipped: set[int] = set()
+        self._skipped = {
+            i for i, cell in enumerate(self.notebook.cells) if assignment.ignores(cell)
+        }
         self._conduct = Conduct()
         self._recognised: set[str] = set()
         self._refused: dict[tuple[str, int], frozenset[str]] = {}
-        self._files = {name: _test_file(name, text) for name, text in assignment.tests.items()}
+        self._files = {name: assignment.test_file(name) for name in assignment.tests}
         self._checks = _check_cells(self.notebook, list(self._files))
         self._taken: dict[str, dict[str, Any]] = {}
         self._kernels = 0
@@ -158,8 +160,8 @@ class Session:
     def __enter__(self) -> Session:
         self._folder = new_folder(self.sandbox)
         self._space = _lay_out(self._folder, self.assignment, self.submission)
-        if self.submission.module is None:
-            module = self.assignment.homework.module
+        module = self.assignment.homework.module
+        if module and self.submission.module is None:
             self.repairs.append(f"hlmtools/{module}.py was not handed in; its tasks count as empty")
         self._start_kernel()
         return self
@@ -183,14 +185,16 @@ class Session:
             self._reach(index)
             for question in self._checks.get(index, ()):
                 self._run_cases(question, hidden=False, index=index)
+                if not self.assignment.hidden_last:
+                    self._run_cases(question, hidden=True, index=index)
         self._executed = json.loads(nbformat.writes(self.notebook))
-        for question in self._files:
+        for question in self._files if self.assignment.hidden_last else ():
             self._run_cases(question, hidden=True, index=last)
 
     def run_task(self, task: str) -> list[CaseResult]:
         """Run the tests of a task again, on the kernel as it is now."""
         last = len(self.notebook.cells) - 1
-        questions = [name for name in self._files if task_of(name) == task]
+        questions = [name for name in self._files if self.assignment.task(name) == task]
         for question in questions:
             self._take(question, last)
             self._run_cases(question, hidden=False, index=last)
@@ -206,6 +210,7 @@ class Session:
         if index >= 0 and _is_code(self.notebook.cells[index]):
             self._run_cell(index)
         for question in self._checks.get(index, ()):
+            self._seed()
             self._take(question, index)
 
     def _run_cell(self, index: int) -> None:
@@ -216,12 +221,20 @@ class Session:
             self._cut(index, f"the notebook ran longer than {self.limits.notebook_seconds:g} s")
             return
         try:
+            if not self.notebook.cells[index].source.startswith("%%"):
+                self._seed()
             self._kernel.run_cell(index)
         except TimeOver as problem:
             self._cut(index, str(problem))
         except KernelLost as problem:
             self._cut(index, str(problem))
             self._replace_kernel(index)
+
+    def _seed(self) -> None:
+        """Set the seeds as the assignment wants them at the beginning of every cell."""
+        if self.assignment.seeding and not self._over:
+            with suppress(RemoteError):
+                self._kernel.run_code(self.assignment.seeding)
 
     def _cut(self, index: int, reason: str) -> None:
         """Note that a cell was ended, where the student and the TA will see it."""
@@ -268,7 +281,7 @@ class Session:
         """Fetch what the tests of a question take, at its check cell."""
         environment = Environment(self._kernel, self.assignment.functions)
         taken = self._taken[question] = {}
-        for name in parameters(self._files[question].test_cases):
+        for name in self._files[question].parameters():
             with self._kernel.within(self.limits.test_seconds):
                 taken[name] = fetch(environment, name, self._conduct)
             if self._kernel.lost and not self._over:
@@ -291,7 +304,7 @@ class Session:
             self._taken[test_file.name],
             hidden=bool(case.hidden),
         )
-        one = JudgeTestFile(test_file.name, test_file.path, [case])
+        one = type(test_file)(test_file.name, test_file.path, [case])
         one.missing = environment.missing
         with (
             expect.judging(self.assignment.homework, self._recognised) as notes,
@@ -304,9 +317,9 @@ class Session:
         self._after_case(one, environment, index)
         passed = bool(one.test_case_results[0].passed)
         return CaseResult(
-            task=task_of(test_file.name),
+            task=self.assignment.task(test_file.name),
             question=test_file.name,
-            name=label(case.body.test_func.__name__),
+            name=label(case),
             points=float(case.points),
             passed=passed,
             hidden=bool(case.hidden),
@@ -317,6 +330,7 @@ class Session:
             followed=notes.followed,
             got="" if passed else notes.got,
             near=not passed and notes.near,
+            beside=getattr(case.body, "beside", None),
         )
 
     def _after_case(self, one: JudgeTestFile, environment: GuardedEnvironment, index: int) -> None:
@@ -337,7 +351,9 @@ class Session:
     def _results(self, question: str) -> list[CaseResult]:
         """Cases of a question in the order of its file; a mere refusal of everything fails."""
         count = len(self._files[question].test_cases)
-        return [self._counted(question, position) for position in range(count)]
+        cases = [self._counted(question, position) for position in range(count)]
+        withheld = self._files[question].all_or_nothing and not all(case.passed for case in cases)
+        return [replace(case, withheld=withheld) for case in cases]
 
     def _counted(self, question: str, position: int) -> CaseResult:
         case = self.cases[question, position]
@@ -352,6 +368,7 @@ class Session:
     def verdict(self) -> Verdict:
         """What is known once the notebook has run."""
         cases = tuple(case for name in self._files for case in self._results(name))
+        self.alerts += _not_tamper_proof(cases)
         status: Status = "partial" if self.partial else "repaired" if self.repairs else "ok"
         return Verdict(
             submission=self.submission.id,
@@ -365,6 +382,7 @@ class Session:
             repairs=tuple(self.repairs),
             alerts=tuple(self.alerts),
             executed=self._executed,
+            total=_total(self.assignment, cases),
         )
 
 
@@ -389,6 +407,7 @@ def _check_cells(notebook: NotebookNode, questions: list[str]) -> dict[int, list
     places: dict[str, int] = {}
     for index, cell in enumerate(notebook.cells):
         if cell.cell_type == "code":
+            places.update(dict.fromkeys(_marked_checks(cell), index))
             places.update(dict.fromkeys(_CHECK_CELL.findall(cell.source), index))
     checks: dict[int, list[str]] = {}
     for question in questions:
@@ -401,8 +420,11 @@ def _is_code(cell: NotebookNode) -> bool:
     return cell.cell_type == "code" and bool(cell.source.strip())
 
 
-def _test_file(question: str, source: str) -> JudgeTestFile:
-    return JudgeTestFile.from_string(source, path=f"{question}.py")
+def _marked_checks(cell: NotebookNode) -> list[str]:
+    """Questions that `otter assign` noted in the metadata of their last cell."""
+    ours = cell.metadata.get("otter")
+    names = ours.get("tests") if isinstance(ours, dict) else None
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
 
 def _written_answers(assignment: Assignment, notebook: NotebookNode) -> tuple[WrittenAnswer, ...]:
@@ -411,7 +433,7 @@ def _written_answers(assignment: Assignment, notebook: NotebookNode) -> tuple[Wr
     return tuple(
         WrittenAnswer(
             question=each.name,
-            task=task_of(each.name),
+            task=assignment.task(each.name),
             points=each.points,
             text=texts.get(each.cell_id, "").removeprefix(ANSWER_PROMPT)[:MAX_WRITTEN],
         )
@@ -420,14 +442,9 @@ def _written_answers(assignment: Assignment, notebook: NotebookNode) -> tuple[Wr
 
 
 def _lay_out(folder: Path, assignment: Assignment, submission: Submission) -> Workspace:
-    """The notebook's folder as the student had it: ours, but for the student's own module."""
-    homework, files = assignment.homework, folder / "w"
-    build.lay_out_package(homework.id, files / "hlmtools")
-    (files / "data").mkdir()
-    for name in ("registry.toml", *(f"{each}.csv" for each in homework.data)):
-        shutil.copyfile(course.ROOT / "data" / name, files / "data" / name)
-    if submission.module is not None:
-        (files / "hlmtools" / f"{homework.module}.py").write_bytes(submission.module)
+    files = folder / "w"
+    files.mkdir()
+    assignment.lay_out(submission, files)
     return Workspace(files, folder / "s")
 
 
@@ -435,16 +452,16 @@ def _unreadable(assignment: Assignment, submission: Submission, problem: str) ->
     """Nothing could run: every case failed, and the reason stands in the alerts."""
     cases = [
         CaseResult(
-            task=task_of(name),
+            task=assignment.task(name),
             question=name,
-            name=label(case.body.test_func.__name__),
+            name=label(case),
             points=float(case.points),
             passed=False,
             hidden=bool(case.hidden),
             message="Nothing could be run.",
         )
-        for name, source in assignment.tests.items()
-        for case in ExceptionTestFile.from_string(source).test_cases
+        for name in assignment.tests
+        for case in assignment.test_file(name).test_cases
     ]
     return Verdict(
         submission=submission.id,
@@ -455,4 +472,16 @@ def _unreadable(assignment: Assignment, submission: Submission, problem: str) ->
         status="unreadable",
         cases=tuple(cases),
         alerts=(problem,),
+        total=_total(assignment, cases),
     )
+
+
+def _total(assignment: Assignment, cases: Sequence[CaseResult]) -> tuple[float, float] | None:
+    return assignment.total(sum(each.earned for each in cases), sum(each.points for each in cases))
+
+
+def _not_tamper_proof(cases: Sequence[CaseResult]) -> list[str]:
+    """A sentence for the TA on each reason why a question was tested beside the student's code."""
+    found = dict.fromkeys((case.question, case.beside) for case in cases if case.beside)
+    note = "tested beside the student's code, so that this verdict is not tamper-proof"
+    return [f"{question}: {note}: {reason}" for question, reason in found]

@@ -92,6 +92,7 @@ class Kernel:
         self.lost: str | None = None
         self._channel: Any = None
         self.output_while_answering: list[str] = []
+        self.heard: Callable[[str], Any] | None = None  # told what an answer printed
         self._ends = math.inf
         self._sockets = sockets
         self._context = _bounded_context()
@@ -234,6 +235,8 @@ class Kernel:
         if not isinstance(head, dict):
             raise RemoteError("the answer is malformed")
         self._keep_output(head.get("output"))
+        if self.heard and isinstance(head.get("printed"), str):
+            self.heard(head["printed"])
         if head.get("ok") is not True:
             _raise_crossing(head)
         try:

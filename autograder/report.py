@@ -8,12 +8,23 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from autograder import attention, course, figures, items, pages, similarity, written
+from autograder import (
+    attention,
+    course,
+    feedback,
+    figures,
+    given,
+    gradebook,
+    items,
+    pages,
+    similarity,
+    written,
+)
 from autograder.attention import Reason
 from autograder.course import CourseError, Homework
 from autograder.items import Interval, Model
@@ -47,6 +58,20 @@ class Student:
         return list(dict.fromkeys(reason.kind for reason in self.reasons))
 
 
+def renew(out: Path) -> tuple[Path, list[str]]:
+    """Take in written scores and dates as they are now, and write every page of a run anew.
+
+    Returns
+    -------
+    The report's path, and lines of what a TA should know.
+    """
+    verdicts = _stored(out)
+    homework = course.homework(verdicts[0].homework)
+    notes = gradebook.refresh(out, homework) if (out / gradebook.STATE).exists() else []
+    feedback.write(out, homework, verdicts)
+    return write(out, homework), notes
+
+
 def write(out: Path, homework: Homework | None = None) -> Path:
     """Write ``report.html`` of a graded run, and the page of similar work beside it.
 
@@ -67,13 +92,11 @@ def write(out: Path, homework: Homework | None = None) -> Path:
     CourseError
         Where nothing was graded yet.
     """
-    verdicts = stored(out)
-    if not verdicts:
-        raise CourseError(f"{out} holds no results. Run hlm grade with --out {out}.")
-    homework = homework or course.homework(verdicts[0].homework)
+    verdicts = _stored(out)
+    homework = homework or course.homework_of(out, verdicts[0].homework)
     parts = similarity.read(out, homework, [verdict.submission for verdict in verdicts])
     model = items.fit(verdicts)
-    students = _students(out, verdicts, model, parts)
+    students = _students(out, homework, verdicts, model, parts)
     tasks = items.summarise(verdicts) if items.readable(verdicts) else []
     possible = max((verdict.max_score for verdict in verdicts), default=0.0)
     text = pages.render(
@@ -84,7 +107,7 @@ def write(out: Path, homework: Homework | None = None) -> Path:
         students=students,
         looks=[student for student in students if student.reasons],
         late=[student for student in students if student.standing and student.standing.late_days],
-        missing=_missing(out, homework, verdicts),
+        missing=_missing(out, homework),
         tasks=tasks,
         titles=_titles(out, verdicts),
         model=model,
@@ -99,10 +122,17 @@ def write(out: Path, homework: Homework | None = None) -> Path:
     return path
 
 
+def _stored(out: Path) -> list[Verdict]:
+    verdicts = stored(out)
+    if not verdicts:
+        raise CourseError(f"{out} holds no results. Run hlm grade with --out {out}.")
+    return verdicts
+
+
 def _students(
-    out: Path, verdicts: Sequence[Verdict], model: Model, parts: Sequence[Part]
+    out: Path, homework: Homework, verdicts: Sequence[Verdict], model: Model, parts: Sequence[Part]
 ) -> list[Student]:
-    places = _standings(out)
+    places = gradebook.standings(out, homework) if (out / gradebook.STATE).exists() else {}
     own: dict[str, list[Part]] = defaultdict(list)
     for part in parts:
         own[part.submission].append(part)
@@ -118,12 +148,17 @@ def _students(
     ]
 
 
-def _standings(out: Path) -> Mapping[str, Standing]:
-    return {}
-
-
-def _missing(out: Path, homework: Homework, verdicts: Sequence[Verdict]) -> list[str]:
-    return []
+def _missing(out: Path, homework: Homework) -> list[str] | None:
+    """Who is on the roster and handed in nothing; None where no roster was given."""
+    roster = given.load(out, homework).roster
+    if not roster or not (out / gradebook.STATE).exists():
+        return None
+    there = {each for entry in gradebook.read(out) for each in entry.ids}
+    return [
+        student.person.name or student.person.student_id
+        for student in roster
+        if not there.intersection(student.person.ids)
+    ]
 
 
 def _titles(out: Path, verdicts: Sequence[Verdict]) -> dict[str, str]:

@@ -263,7 +263,7 @@ def _system_mounts(size: str) -> list[str]:
             mounts += ["--ro-bind", link, link]
     for package in _staff_packages():
         mounts += ["--tmpfs", package]
-    for name in ("worker.py", "wire.py", "forker.py"):
+    for name in ("worker.py", "wire.py", "forker.py", "beside.py"):
         mounts += [
             *_open_parents(f"{_JUDGE_FILES}/{name}"),
             "--ro-bind",
@@ -437,7 +437,7 @@ def _worker_options(
     return {
         "connection_file": str(space.sockets / "kernel.json"),
         "folder": _WORK if kind in _BWRAP else str(space.files),
-        "module": f"hlmtools.{module}",
+        "module": f"hlmtools.{module}" if module else "",
         "uid": uid,
         "limits": _worker_limits(kind, limits),
         "filter": base64.b64encode(b"" if kind == "none" else seccomp.code()).decode(),

@@ -39,6 +39,8 @@ MOST_PAIRS = 60
 MOST_CHARACTERS, MOST_LINES = 20_000, 500  # of one part
 MOST_FUNCTIONS = 60  # of one module
 
+_NAMED = re.compile(r"(?<=\.)\w+|\w+(?=\()|(?<=import )\w+|(?<=from )\w+|(?<= as )\w+")
+
 Line = tuple[str, ...]
 """The tokens of one line of text; empty for a comment."""
 
@@ -125,18 +127,20 @@ class _Given:
     """What comes with the homework: its lines, its words, the cells of the notebook."""
 
     lines: frozenset[Line]
-    words: frozenset[str]
+    words: frozenset[str]  # names of functions and attributes: nobody chose them
     cells: Mapping[str, str]
 
 
 @lru_cache
 def _given(homework: Homework) -> _Given:
+    if not homework.module:  # another course's, of which only the tests are here
+        return _Given(frozenset(), frozenset({*dir(builtins), "self", "np", "pd"}), {})
     master = _text(build.master_path(homework))
     prose = "\n".join(line.removeprefix("# ") for line in master.splitlines())
     released = _text(course.ROOT / "assignments" / homework.folder / f"{homework.id}.ipynb")
     sources = [build.stub(homework), build.solved_module(homework), master]
-    tokens = {word for text in sources for _, word in _tokens(text)}
-    words = frozenset(tokens | set(dir(builtins)) | {"self", "np", "pd"})
+    named = {word for text in sources for word in _NAMED.findall(text)}
+    words = frozenset(named | set(dir(builtins)) | {"self"})
     lines = {line for text in sources for line in token_lines(text, words)}
     lines |= set(word_lines(_sentences(prose)))
     cells = {str(cell.get("id")): _source(cell) for cell in _cells(released)}
@@ -226,10 +230,6 @@ def token_lines(code: str, words: Collection[str]) -> list[Line]:
 def word_lines(text: str) -> list[Line]:
     """Words of prose line by line."""
     return [tuple(re.findall(r"\w+", line.lower())) for line in text.split("\n")]
-
-
-def _tokens(code: str) -> Iterator[tuple[Any, str]]:
-    return ((kind, text) for kind, text in PythonLexer().get_tokens(code) if kind in Name)
 
 
 def _without_common(parts: Iterable[Part]) -> list[Part]:

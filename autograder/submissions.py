@@ -43,6 +43,7 @@ from autograder.people import Person, joined
 
 MAX_NOTEBOOK = 16 * 2**20
 MAX_MODULE = 2**20
+MAX_BROUGHT = 200  # other files of one hand-in, MAX_NOTEBOOK bytes in all
 MAX_WRAPS = 2  # archives within archives
 MAX_ID = 80
 
@@ -71,6 +72,8 @@ class Submission:
     """why it cannot be graded, in one sentence"""
     repairs: tuple[str, ...] = ()
     """what was mended or doubtful when it was read, one sentence each"""
+    files: tuple[tuple[str, bytes], ...] = ()
+    """other files by relative name, where the assignment lets students bring them"""
     email: str = ""
     group: str = ""
     """a team's name, where the platform or the roster knows one"""
@@ -98,7 +101,8 @@ def find(path: Path, module: str, notebook: str = "") -> list[Submission]:
         A folder that holds `hlmtools/` is one student's, and so is a folder in which just one
         thing was handed in; it gives the submission its name.
     module
-        Name of the student module, ``variance_components``.
+        Name of the student module, ``variance_components``; where it is empty, as for an
+        assignment of another course, other files are kept too.
     notebook
         Name of the assignment's notebook, preferred where a hand-in holds several.
 
@@ -234,6 +238,7 @@ class _Parts:
     module: bytes | None = None
     extra: tuple[str, ...] = ()
     problem: str | None = None
+    files: tuple[tuple[str, bytes], ...] = ()
 
 
 def _read(hand_in: HandIn, identity: str, module: str, notebook: str) -> Submission:
@@ -247,6 +252,7 @@ def _read(hand_in: HandIn, identity: str, module: str, notebook: str) -> Submiss
         module=parts.module,
         extra=_listing([*parts.extra, *hand_in.extra]),
         problem=parts.problem,
+        files=parts.files,
         email=joined(hand_in.people, "email"),
         attempt=hand_in.attempt,
         submitted=hand_in.submitted,
@@ -270,12 +276,31 @@ def _parts(hand_in: HandIn, module: str, notebook: str) -> _Parts:
         _check_notebook(content, chosen)
         brought = _choose_module(names, chosen, module)
         source = files[brought](MAX_MODULE) if brought else None
-        rest = [name for name in names if name not in {chosen, brought}]
-        return _Parts(content, source, tuple(rest))
+        rest = {name: files[name] for name in names if name not in {chosen, brought}}
+        kept = {} if module else _brought(rest, PurePosixPath(chosen).parent)
+        brought_files = tuple((name, data) for name, (_, data) in kept.items())
+        left = tuple(set(rest) - {whole for whole, _ in kept.values()})
+        return _Parts(content, source, left, files=brought_files)
     except Unreadable as reason:
         return _Parts(extra=tuple(names), problem=str(reason))
     except Exception as error:  # hostile bytes find what nobody thought of; the class run goes on
         return _Parts(extra=tuple(names), problem=f"It cannot be read ({type(error).__name__}).")
+
+
+def _brought(files: Mapping[str, File], folder: PurePosixPath) -> dict[str, tuple[str, bytes]]:
+    """Other files below the notebook's folder, up to a limit: by name there, and whole name."""
+    kept: dict[str, tuple[str, bytes]] = {}
+    room = MAX_NOTEBOOK
+    for name in sorted(files)[:MAX_BROUGHT]:
+        if not (_is_inside(name) and PurePosixPath(name).is_relative_to(folder)):
+            continue
+        try:
+            data = files[name](room)
+        except Unreadable:
+            continue
+        room -= len(data)
+        kept[str(PurePosixPath(name).relative_to(folder))] = (name, data)
+    return kept
 
 
 def _unwrapped(files: Mapping[str, File]) -> Mapping[str, File]:

@@ -7,11 +7,13 @@ may run later, on what was kept.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from otter.test_files import ExceptionTestFile
+from otter.test_files import ExceptionTestFile, TestCase
 
 from autograder import expect
 from autograder.remote import (
@@ -91,12 +93,6 @@ def fetch(environment: Environment, name: str, conduct: Conduct) -> Any:
         return _Raised(error)
 
 
-def parameters(cases: Iterable[Any]) -> list[str]:
-    """Names that otter's test cases take, each once."""
-    found = [name for case in cases for name in inspect.signature(case.body.test_func).parameters]
-    return [name for name in dict.fromkeys(found) if name != "env"]
-
-
 class GuardedEnvironment(Environment):
     """What one case takes: values fetched before; and notes of what is missing, what is no plain
     data, and which functions raised."""
@@ -129,6 +125,25 @@ class GuardedEnvironment(Environment):
             return value
         return StudentFunction(value, name, self)
 
+    def test_beside(self, source: str, function: str) -> None:
+        """Have a test run beside the student's code; raises where it did not pass there."""
+        seconds = max(self._kernel.limits.ask_seconds - 1, 1)
+        answer = self._kernel.ask("beside", source, function, seconds)
+        passed, text = answer if isinstance(answer, list) and len(answer) == 2 else (False, "")
+        if passed is None:
+            raise TimeOver(str(text)[:100])
+        if passed is not True:
+            raise AssertionError(str(text)[:300])
+
+    @contextmanager
+    def printing(self) -> Iterator[None]:
+        """What the student's functions print while they are asked is printed here."""
+        self._kernel.heard = lambda text: sys.stdout.write(text)
+        try:
+            yield
+        finally:
+            self._kernel.heard = None
+
 
 class JudgeTestFile(ExceptionTestFile):
     """Otter's test file, with messages that never show the test's code or an expected value."""
@@ -138,6 +153,12 @@ class JudgeTestFile(ExceptionTestFile):
     hang: str | None = None
     fault: str | None = None
     missing: Sequence[str] = ()
+
+    def parameters(self) -> list[str]:
+        """Names that the test cases take, each once."""
+        functions = [case.body.test_func for case in self.test_cases]
+        found = [name for each in functions for name in inspect.signature(each).parameters]
+        return [name for name in dict.fromkeys(found) if name != "env"]
 
     def _generate_error_message(self, excp: Exception, context: int = 0) -> str:
         self.message = self._explain(excp, hidden=bool(self.test_cases[0].hidden))
@@ -172,5 +193,7 @@ def _remote_message(error: Exception, hidden: bool) -> str:
     return f"Your code raised {type(error).__name__}{text}"
 
 
-def label(name: str) -> str:
-    return name.replace("_", " ")
+def label(case: TestCase) -> str:
+    """What a case is called: its function's name as words, where it has a function."""
+    function = getattr(case.body, "test_func", None)
+    return function.__name__.replace("_", " ") if function else case.name

@@ -33,13 +33,15 @@ class CaseResult:
     see: str | None = None  # what to read again, "notes 1.3"
     seconds: float = 0.0
     followed: bool = False  # right given the student's own earlier answer
+    withheld: bool = False  # another case of a question that counts all or nothing failed
+    beside: str | None = None  # why it was tested beside the student's code, where it can be forged
     got: str = ""  # "hsb_psi = 2.935", the wrong numbers: for staff only
     near: bool = False  # wrong by a few tolerances: for staff only
 
     @property
     def earned(self) -> float:
         """Points this case gave."""
-        return self.points if self.passed else 0.0
+        return self.points if self.passed and not self.withheld else 0.0
 
 
 @dataclass(frozen=True)
@@ -70,16 +72,17 @@ class Verdict:
     sandbox: str = ""  # strength the result was obtained with
     seconds: float = 0.0
     versions: dict[str, str] = field(default_factory=dict)
+    total: tuple[float, float] | None = None  # earned and possible, where they are not the sums
 
     @property
     def score(self) -> float:
         """Automatic points earned."""
-        return _tidy(sum(case.earned for case in self.cases))
+        return _tidy(self.total[0] if self.total else sum(case.earned for case in self.cases))
 
     @property
     def max_score(self) -> float:
         """Automatic points possible."""
-        return _tidy(sum(case.points for case in self.cases))
+        return _tidy(self.total[1] if self.total else sum(case.points for case in self.cases))
 
     @property
     def slips(self) -> tuple[str, ...]:
@@ -158,6 +161,7 @@ class Verdict:
                 "written": [vars(answer).copy() for answer in self.written],
                 "versions": dict(self.versions),
                 "seconds": round(self.seconds, 3),
+                "total": list(self.total) if self.total else None,
             },
         }
 
@@ -182,6 +186,7 @@ class Verdict:
             sandbox=extra["sandbox"],
             seconds=extra["seconds"],
             versions=dict(extra["versions"]),
+            total=tuple(extra["total"]) if extra.get("total") else None,
         )
 
 
@@ -219,6 +224,9 @@ def _test_entry(case: CaseResult) -> dict[str, Any]:
             "see": case.see,
             "seconds": round(case.seconds, 3),
             "followed": case.followed,
+            "withheld": case.withheld,
+            "tamper_proof": case.beside is None,
+            "beside": case.beside,
         },
     }
 
@@ -237,6 +245,8 @@ def _case(entry: Mapping[str, Any]) -> CaseResult:
         see=extra["see"],
         seconds=extra["seconds"],
         followed=extra["followed"],
+        withheld=extra.get("withheld", False),
+        beside=extra.get("beside"),
         got=extra.get("got", ""),
         near=extra.get("near", False),
     )

@@ -10,7 +10,7 @@ atom       None, bool, int (64 bit), float, str
 dots       Ellipsis: an answer that is still to be filled in
 big        int beyond 64 bit, as decimal digits (at most 400)
 complex    two floats
-list       items; also ``tuple``
+list       items; also ``tuple``;  ``set`` and ``frozenset``, of plain items
 dict       pairs of atoms and values
 scalar     a numpy scalar: dtype, bytes
 array      a numpy array of numbers, bools, dates or text: dtype, shape, bytes
@@ -175,6 +175,14 @@ def _encode_items(tag: str) -> Callable:
     return encode
 
 
+def _encode_set(value: set | frozenset, keep: Any, depth: int) -> list:
+    """As plain data where all items are; as a whole it stays behind otherwise."""
+    try:
+        return _encode_items(type(value).__name__)(sorted(value, key=repr), None, depth)
+    except WireError:
+        return _encode_object(value, keep, depth)
+
+
 def _encode_dict(value: dict, keep: Any, depth: int) -> list:
     if len(value) > MAX_ITEMS:
         raise WireError(f"the dict has more than {MAX_ITEMS:,} entries")
@@ -234,6 +242,8 @@ def _encode_frame(value: pd.DataFrame, keep: Any, depth: int) -> list:
 _ENCODERS: dict[type, Callable] = {
     list: _encode_items("list"),
     tuple: _encode_items("tuple"),
+    set: _encode_set,
+    frozenset: _encode_set,
     dict: _encode_dict,
     np.ndarray: _encode_array,
     pd.Index: _encode_index,
@@ -397,6 +407,8 @@ _DECODERS: dict[str, Callable] = {
     "complex": lambda parts, _: complex(*map(float, parts)),
     "list": lambda parts, decode: [decode(item) for item in parts[0]],
     "tuple": lambda parts, decode: tuple(decode(item) for item in parts[0]),
+    "set": lambda parts, decode: {decode(item) for item in parts[0]},
+    "frozenset": lambda parts, decode: frozenset(decode(item) for item in parts[0]),
     "dict": _decode_dict,
     "scalar": _decode_scalar,
     "array": _decode_array,

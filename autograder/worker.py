@@ -176,16 +176,17 @@ class Answers:
 
     def answer(self, request: bytes) -> tuple[dict[str, Any], bytes]:
         """Serve one packed question: what happened, and the packed value."""
-        output = io.StringIO()
+        printed, output = io.StringIO(), io.StringIO()
         head: dict[str, Any] = {"ok": True}
         data = b""
         try:
-            with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+            with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(output):
                 question, *parts = self.wire.unpack(request, self.kept_object)
                 data = self.wire.pack(getattr(self, f"ask_{question}")(*parts), self.keep)
         except BaseException as error:
             head = {"ok": False, **_described(error)}
-        head["output"] = output.getvalue()[:MAX_OUTPUT]
+        head["printed"] = printed.getvalue()[:MAX_OUTPUT]
+        head["output"] = (head["printed"] + output.getvalue())[:MAX_OUTPUT]
         return head, data
 
     def ask_has(self, name: str) -> bool:
@@ -206,6 +207,10 @@ class Answers:
     def ask_item(self, owner: Any, key: Any) -> Any:
         return owner[key]
 
+    def ask_beside(self, source: str, function: str, seconds: float) -> list[Any]:
+        """Run a test here, in a fork: whether it passed, and its text. This can be forged."""
+        return _lone_module("beside").run(source, function, self.namespace, seconds)
+
     def keep(self, value: Any) -> Any:
         if len(self.kept) >= MAX_HANDLES:
             raise RuntimeError(f"more than {MAX_HANDLES} objects were kept")
@@ -218,9 +223,10 @@ class Answers:
 
 
 def _described(error: BaseException) -> dict[str, str]:
-    """Name of a builtin exception, or RemoteError, and a bounded text."""
+    """Name of the builtin exception that it is, or RemoteError, and a bounded text."""
     kind = type(error)
-    name = kind.__name__ if vars(builtins).get(kind.__name__) is kind else "RemoteError"
+    known = [each for each in kind.__mro__ if vars(builtins).get(each.__name__) is each]
+    name = known[0].__name__ if known else "RemoteError"
     try:
         text = str(error)
     except BaseException:
@@ -233,12 +239,8 @@ def _answering_kernel(module: str) -> type:
     wire = _lone_module("wire")
     from ipykernel.ipkernel import IPythonKernel
 
-    from hlmtools import records
-
-    kinds = {name: kind for name, kind in vars(records).items() if isinstance(kind, type)}
-    wire.RESULT_MAKERS.update(
-        {name: kind for name, kind in kinds.items() if kind.__module__ == records.__name__}
-    )
+    if module:
+        wire.RESULT_MAKERS.update(_record_classes())
 
     class AnsweringKernel(IPythonKernel):
         def __init__(self, **kwargs: Any) -> None:
@@ -261,6 +263,14 @@ def _answering_kernel(module: str) -> type:
             session.send(stream, "hlm_reply", head, parent, ident=ident, buffers=[data])
 
     return AnsweringKernel
+
+
+def _record_classes() -> dict[str, type]:
+    """Classes of the given package whose values the judge may send."""
+    from hlmtools import records
+
+    kinds = {name: kind for name, kind in vars(records).items() if isinstance(kind, type)}
+    return {name: kind for name, kind in kinds.items() if kind.__module__ == records.__name__}
 
 
 def _lone_module(name: str) -> Any:

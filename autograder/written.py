@@ -19,7 +19,7 @@ from pathlib import Path
 
 from rapidfuzz import fuzz, process
 
-from autograder import course, pages
+from autograder import course, pages, tables
 from autograder.course import CourseError, Homework
 from autograder.rendering import clean, is_formula, markdown
 from autograder.verdict import Verdict, stored
@@ -27,7 +27,6 @@ from autograder.writing import write_text
 
 FOLDER = "written"
 COLUMNS = ["answer", "question", "possible", "points", "remark", "version", "earlier"]
-_NEEDED = {"answer", "points", "remark"}
 _LETTERS = str.maketrans("0123456789abcdef", "bcdfghjklmnpqrst")  # no spreadsheet sees a number
 _MAX_PROBLEMS = 20
 _COMPARED = 2_000  # characters of an answer
@@ -282,37 +281,18 @@ def read_rows(folder: Path) -> list[Row]:
 
 
 def _rows_of(path: Path) -> Iterator[Row]:
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise CourseError(f"{path} is not in UTF-8. Save it as 'CSV UTF-8'.") from None
-    delimiter = max(",;\t", key=(text.splitlines() or [""])[0].count)
-    try:
-        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-        columns = {(name or "").strip().lower(): name for name in reader.fieldnames or []}
-        missing = sorted(_NEEDED - set(columns))
-        if missing:
-            remedy = f"its first row needs {', '.join(COLUMNS)}"
-            raise CourseError(f"{path} has no column {missing[0]!r}; {remedy}.")
-        for number, entry in enumerate(reader, start=2):
-            fields = {name: (entry[columns[name]] or "").strip() for name in columns}
-            row = _row(f"{path.name}, row {number}", fields)
-            if row.answer or row.points:
-                yield row
-    except csv.Error as error:
-        raise CourseError(f"{path} cannot be read as a table: {error}. Save it anew.") from None
-
-
-def _row(where: str, fields: dict[str, str]) -> Row:
-    remark = clean(fields["remark"])
-    return Row(
-        where=where,
-        answer=fields["answer"].lower(),
-        version=fields.get("version", ""),
-        points="" if fields["points"] in {"-", "–"} else fields["points"],
-        remark=remark[1:] if remark[:1] == "'" and is_formula(remark[1:]) else remark,
-        earlier=fields.get("earlier", ""),
-    )
+    names = {column: [column] for column in COLUMNS}
+    for row in tables.read(path, names, ["answer", "points", "remark"]).rows:
+        points, remark = row.get("points"), clean(row.get("remark"))
+        formula = remark[:1] == "'" and is_formula(remark[1:])  # as it was written, see `_cell`
+        yield Row(
+            where=f"{row.table}, row {row.number}",
+            answer=row.get("answer").lower(),
+            version=row.get("version"),
+            points="" if points in {"-", "–"} else points,
+            remark=remark[1:] if formula else remark,
+            earlier=row.get("earlier"),
+        )
 
 
 def _checked(rows: Iterable[Row], answers: dict[str, Answer]) -> dict[str, Score]:

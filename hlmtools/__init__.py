@@ -37,6 +37,10 @@ epsilon (n,)      errors within clusters, with      resid           resid       
 R_j     number    reliability of a cluster's mean   -               -                -
 ======= ========= ================================= =============== ================ =============
 
+Entries are counted from 1, the constant first: beta_1 is the intercept and beta_2 a slope, psi_11
+the variance of the intercepts, psi_22 that of the slopes, and psi_21 their covariance.
+theta runs down the columns of Lambda, as in lme4.
+
 Take care: statsmodels keeps its variance parameters divided by sigma2 in ``params``, ``bse`` and
 ``conf_int()``: ``params["Group Var"]`` is lam, whereas ``cov_re`` is Psi.
 lme4 prints standard deviations beside variances; Stata prints variances unless told ``stddev``.

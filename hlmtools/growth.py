@@ -4,9 +4,9 @@
 
 The model for measurement i of person j, made at time t_ij, is
 
-    y_ij = (beta_0 + zeta_0j) + (beta_1 + zeta_1j) t_ij + epsilon_ij,
+    y_ij = (beta_1 + zeta_1j) + (beta_2 + zeta_2j) t_ij + epsilon_ij,
 
-with (zeta_0j, zeta_1j) ~ N(0, Psi) and epsilon_ij ~ N(0, sigma2), independent of each other and
+with (zeta_1j, zeta_2j) ~ N(0, Psi) and epsilon_ij ~ N(0, sigma2), independent of each other and
 between persons; given its own line, a person's measurements are independent.
 Persons are the clusters, measurements the units: persons may have different numbers of
 measurements, made at different times.
@@ -29,7 +29,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import optimize
 
-from hlmtools.records import GrowthProducts, GrowthProfile, GrowthResult
+from hlmtools.records import CrossProducts, GrowthProfile, GrowthResult
 
 Table = pd.DataFrame | np.ndarray
 
@@ -115,7 +115,7 @@ def code_time(t: ArrayLike, origin: float = 0.0, unit: float = 1.0) -> np.ndarra
     raise NotImplementedError("Task 5.1: code_time is not written yet")
 
 
-def cross_products(y: ArrayLike, X: Table, Z: Table, g: ArrayLike) -> GrowthProducts:
+def cross_products(y: ArrayLike, X: Table, Z: Table, g: ArrayLike) -> CrossProducts:
     """Sum up the data once, so that the deviance never has to look at the N rows again.
 
     ::
@@ -134,7 +134,8 @@ def cross_products(y: ArrayLike, X: Table, Z: Table, g: ArrayLike) -> GrowthProd
 
     Returns
     -------
-    A `hlmtools.records.GrowthProducts`; persons sorted by their label.
+    A `hlmtools.records.CrossProducts`, as in Homework 3, with the names of the columns of X and Z;
+    clusters are the persons, sorted by their label.
 
     Raises
     ------
@@ -154,16 +155,17 @@ def cross_products(y: ArrayLike, X: Table, Z: Table, g: ArrayLike) -> GrowthProd
 
     >>> X = pd.DataFrame({"intercept": 1.0, "time": [0.0, 2.0, 1.0]})
     >>> cross = cross_products([1.0, 5.0, 4.0], X, X, ["a", "a", "b"])
-    >>> cross.ZZ[0].tolist(), cross.Zy[0].tolist(), cross.labels
-    ([[2.0, 2.0], [2.0, 4.0]], [6.0, 10.0], ('a', 'b'))
+    >>> cross.ZZ[0].tolist(), cross.Zy[0].tolist(), list(cross.clusters)
+    ([[2.0, 2.0], [2.0, 4.0]], [6.0, 10.0], ['a', 'b'])
     """
     raise NotImplementedError("Task 5.2: cross_products is not written yet")
 
 
-def growth_profile(theta: ArrayLike, cross: GrowthProducts) -> GrowthProfile:
+def growth_profile(theta: ArrayLike, cross: CrossProducts) -> GrowthProfile:
     """The deviance of the model as a function of theta, with the best beta and sigma2 for it.
 
-    theta fills the lower triangle of Lambda row by row, and Psi = sigma2 Lambda Lambda'::
+    theta fills the lower triangle of Lambda down the columns, as in Homework 3, and
+    Psi = sigma2 Lambda Lambda'::
 
         A_j    = I + Lambda' Z_j'Z_j Lambda
         M      = X'X - sum_j (Lambda' Z_j'X_j)' A_j^-1 (Lambda' Z_j'X_j)
@@ -266,8 +268,8 @@ def shift_time(Psi: ArrayLike, beta: ArrayLike, c: float) -> tuple[np.ndarray, n
 
         A = [[1, c], [0, 1]],    Psi' = A Psi A',    beta' = A beta
 
-        psi'_00 = psi_00 + 2 c psi_01 + c^2 psi_11      psi'_01 = psi_01 + c psi_11
-        beta'_0 = beta_0 + c beta_1                     psi'_11, beta'_1 unchanged
+        psi'_11 = psi_11 + 2 c psi_21 + c^2 psi_22      psi'_21 = psi_21 + c psi_22
+        beta'_1 = beta_1 + c beta_2                     psi'_22, beta'_2 unchanged
 
     Parameters
     ----------
@@ -294,7 +296,7 @@ def shift_time(Psi: ArrayLike, beta: ArrayLike, c: float) -> tuple[np.ndarray, n
 
     Examples
     --------
-    psi_00 = 4 + 2*3*1 + 9*2 = 28, psi_01 = 1 + 3*2 = 7; the mean at t = 3 is 10 + 3*5 = 25.
+    psi_11 = 4 + 2*3*1 + 9*2 = 28, psi_21 = 1 + 3*2 = 7; the mean at t = 3 is 10 + 3*5 = 25.
 
     >>> Psi, beta = shift_time([[4, 1], [1, 2]], [10, 5], 3)
     >>> Psi.tolist(), beta.tolist()
@@ -308,7 +310,7 @@ def var_at(t: ArrayLike, Psi: ArrayLike, sigma2: float) -> float | np.ndarray:
 
     ::
 
-        Var(y | t) = psi_00 + 2 t psi_01 + t^2 psi_11 + sigma2
+        Var(y | t) = psi_11 + 2 t psi_21 + t^2 psi_22 + sigma2
 
     Parameters
     ----------
@@ -330,7 +332,7 @@ def var_at(t: ArrayLike, Psi: ArrayLike, sigma2: float) -> float | np.ndarray:
 
     Notes
     -----
-    A parabola in t, lowest at -psi_01 / psi_11, where intercept and slope are uncorrelated.
+    A parabola in t, lowest at -psi_21 / psi_22, where intercept and slope are uncorrelated.
     Source: lecture notes 5.4.
 
     Examples
@@ -348,7 +350,7 @@ def corr_at(t1: ArrayLike, t2: ArrayLike, Psi: ArrayLike, sigma2: float) -> floa
 
     ::
 
-        Cov(y_1, y_2) = psi_00 + (t1 + t2) psi_01 + t1 t2 psi_11
+        Cov(y_1, y_2) = psi_11 + (t1 + t2) psi_21 + t1 t2 psi_22
         Corr          = Cov / sqrt(Var(y_1) Var(y_2))
 
     Parameters
@@ -388,7 +390,7 @@ def corr_int_slope(Psi: ArrayLike) -> float:
 
     ::
 
-        psi_01 / sqrt(psi_00 psi_11)
+        psi_21 / sqrt(psi_11 psi_22)
 
     Parameters
     ----------
@@ -506,7 +508,7 @@ def pseudo_r2(Psi0: ArrayLike, Psi1: ArrayLike) -> tuple[float, ...]:
 
     ::
 
-        1 - psi1_kk / psi0_kk    for the intercept (k = 0), the slope (k = 1), ...
+        1 - psi1_kk / psi0_kk    for the intercept (k = 1), the slope (k = 2), ...
 
     Parameters
     ----------

@@ -190,6 +190,8 @@ class CrossProducts:
         Z_j'Z_j, Z_j'X_j and Z_j'y_j of each cluster, shapes (J, q, q), (J, q, p) and (J, q).
     XX, Xy, yy
         X'X, X'y and y'y over all rows, shapes (p, p), (p,) and a number.
+    x_names, z_names
+        Names of the columns of X and of Z, where they have any.
     """
 
     clusters: pd.Index
@@ -200,6 +202,8 @@ class CrossProducts:
     XX: np.ndarray
     Xy: np.ndarray
     yy: float
+    x_names: tuple = ()
+    z_names: tuple = ()
 
     @property
     def nobs(self) -> int:
@@ -283,36 +287,6 @@ class LMMResult:
         return self.stats.n_groups
 
 
-@dataclass(frozen=True, eq=False)
-class GrowthProducts:
-    """What a linear mixed model needs to know of the data: sums, over all rows and by cluster.
-
-    Attributes
-    ----------
-    XX, Xy, yy
-        X'X (p, p), X'y (p,) and y'y (a number), over all rows.
-    ZZ, ZX, Zy
-        Z_j'Z_j (J, q, q), Z_j'X_j (J, q, p) and Z_j'y_j (J, q), one slice a cluster.
-    nobs
-        Number of rows N.
-    labels
-        The J cluster labels, sorted; slice j of ZZ belongs to labels[j].
-    x_names, z_names
-        Names of the columns of X and of Z.
-    """
-
-    XX: np.ndarray
-    Xy: np.ndarray
-    yy: float
-    ZZ: np.ndarray
-    ZX: np.ndarray
-    Zy: np.ndarray
-    nobs: int
-    labels: tuple
-    x_names: tuple
-    z_names: tuple
-
-
 class GrowthProfile(NamedTuple):
     """The best that a linear mixed model can do for a given theta, by maximum likelihood.
 
@@ -359,7 +333,7 @@ class GrowthResult:
     sigma2: float
     deviance: float
     singular: bool
-    cross: GrowthProducts
+    cross: CrossProducts
 
     @property
     def se(self) -> pd.Series:
@@ -379,7 +353,7 @@ class GrowthResult:
     @property
     def n_groups(self) -> int:
         """Number of persons."""
-        return len(self.cross.labels)
+        return self.cross.n_groups
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,8 +17,10 @@ from markupsafe import escape
 from PIL import Image
 from test_verdict import CASES, VERDICT
 
-from autograder import course, feedback, mathml, rendering
+from autograder import course, feedback, mathml, reading, rendering, slips
+from autograder.late import Standing
 from autograder.verdict import CaseResult, Verdict, WrittenAnswer
+from autograder.written import Score
 
 HOMEWORK = course.homework("hw1")
 SENTENCE = "You report a standard deviation; the task asks for the variance. (See notes 1.3.)"
@@ -136,6 +138,51 @@ def test_passed_checks_say_nothing_of_grading_later() -> None:
     assert "The form is right" not in page()
 
 
+def test_points_of_people_and_lateness_are_told() -> None:
+    due = HOMEWORK.due
+    place = Standing(
+        raw=3.5, max_score=6.5, submitted=due, due=due, late_days=1, penalty=0.65,
+        score=2.85, excused=False, sentence="It came a day late.",
+    )  # fmt: skip
+    scores = {"task1_9a": Score(3.0, "Which <unit>?")}
+    text = words(feedback.page(VERDICT, HOMEWORK, place, scores))
+    assert "2.85 of 6.5 points" in text
+    assert "Checked automatically: 0.5 of 2.5" in text
+    assert "Written answers, read by a person: 3 of 4" in text
+    assert "Taken off for lateness: 0.65" in text
+    assert "It came a day late." in text
+    assert "Remark: Which <unit>?" in text
+    assert "3 / 4 points" in text
+    excused = words(feedback.page(VERDICT, HOMEWORK, replace(place, excused=True)))
+    assert "Excused" in excused
+
+
+def test_what_to_read_again_stands_in_the_page() -> None:
+    shown = feedback.page(VERDICT, HOMEWORK)
+    assert '<a href="#notes-1.3">notes 1.3, The model, and its estimation' in shown
+    assert 'id="notes-1.3"' in shown
+    assert "Profiling: three unknowns" not in shown  # of section 1.4
+    section = shown[shown.index('id="notes-1.3"') :]
+    assert "<math" in section
+    assert "&lt;details" not in section
+    elsewhere = replace(VERDICT, cases=(replace(CASES[1], see="Gelman, page 3"),))
+    assert "Read again: Gelman, page 3" in words(feedback.page(elsewhere, HOMEWORK))
+
+
+def test_every_section_that_a_slip_names_is_in_the_notes() -> None:
+    for homework in course.load().homeworks:
+        named = {
+            slip.see
+            for each in slips.load(homework.id).QUANTITIES
+            for slip in each.slips
+            if slip.see
+        }
+        found = reading.sections(homework, named)
+        assert {section.see for section in found} == named
+        for section in found:
+            assert_harmless_part(str(section.content))
+
+
 # ------------------------------------------------------------------------- that it is harmless
 
 HOSTILE = [
@@ -171,17 +218,21 @@ ALLOWED_ATTRIBUTES = set(
 
 
 def assert_harmless(text: str) -> None:
+    assert_harmless_part(text)
     found = _Page(text)
-    for tag, attributes in found.tags:
+    assert sum(tag == "style" for tag, _ in found.tags) == 1
+    metas = [attributes for tag, attributes in found.tags if tag == "meta"]
+    assert sum("http-equiv" in meta for meta in metas) == 2
+
+
+def assert_harmless_part(text: str) -> None:
+    for tag, attributes in _Page(text).tags:
         assert tag in ALLOWED_TAGS, tag
         assert set(attributes) <= ALLOWED_ATTRIBUTES, (tag, attributes)
         if "src" in attributes:
             assert re.match(r"data:image/(png|jpeg);base64,[A-Za-z0-9+/=]+\Z", attributes["src"])
         if "href" in attributes:
             assert re.match(r"#|https?://", attributes["href"] or "")
-    assert sum(tag == "style" for tag, _ in found.tags) == 1
-    metas = [attributes for tag, attributes in found.tags if tag == "meta"]
-    assert sum("http-equiv" in meta for meta in metas) == 2
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -378,6 +429,7 @@ def _texts() -> list[Path]:
 # ------------------------------------------------------------------------------- in a browser
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("width", [390, 1280])
 def test_page_in_a_browser_asks_for_nothing_and_fits(tmp_path: Path, width: int) -> None:
     browser = pytest.importorskip("playwright.sync_api")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import doctest
 import importlib
 from functools import cache
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import multivariate_normal
 
-from autograder import build, references
+from autograder import build, course, references
 from hlmtools import load_dataset
 from hlmtools.records import GrowthResult
 from hlmtools.simulate import growth
@@ -361,3 +362,26 @@ def test_nobody_comes_back_after_leaving():
         times = np.sort(person["t"].to_numpy())
         assert times.tolist() == list(range(len(times)))
         assert (person.sort_values("t")["y"].iloc[:-1] >= 19).all()
+
+
+def test_the_table_of_three_levels_in_the_notebook_is_that_of_the_references():
+    source = (course.ROOT / "solutions/hw5_growth_curves/hw5.py").read_text(encoding="utf-8")
+    cell = source[source.index("two_and_three = [") : source.index("pd.DataFrame(two_and_three")]
+    rows = ast.literal_eval(cell.removeprefix("two_and_three = ").strip())
+    two, three = (fits()[name]["numbers"] for name in ("egsingle_line", "egsingle_three_levels"))
+    names = [
+        ("criterion", "criterion"),
+        ("beta0", "beta0"),
+        ("se0", "se0"),
+        ("beta1", "beta1"),
+        ("se1", "se1"),
+        (None, "psi_schoolid_00"),
+        (None, "psi_schoolid_11"),
+        ("psi_00", "psi_childid_00"),
+        ("psi_11", "psi_childid_11"),
+        ("sigma2", "sigma2"),
+    ]
+    for (_, *printed), (left, right) in zip(rows, names, strict=True):
+        for text, value in zip(printed, (left and two[left], three[right]), strict=True):
+            digits = len(text.partition(".")[2])
+            assert text == ("" if value is None else f"{value:.{digits}f}")

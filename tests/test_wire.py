@@ -31,6 +31,8 @@ PLAIN = st.recursive(
         st.lists(inner, max_size=4)
         | st.lists(inner, max_size=4).map(tuple)
         | st.dictionaries(st.text(max_size=5) | st.integers(), inner, max_size=4)
+        | st.sets(ATOMS, max_size=4)
+        | st.frozensets(st.text(max_size=5), max_size=4)
     ),
     max_leaves=20,
 )
@@ -117,7 +119,7 @@ class LyingFrame(pd.DataFrame):
         print,
         object(),
         b"bytes",
-        {1},
+        {b"bytes"},
         lambda: 0,
     ],
     ids=lambda value: type(value).__name__,

@@ -112,9 +112,9 @@ def test_all_problems_are_told_at_once(run: Path) -> None:
     ("content", "says"),
     [
         (b"answer,points\nx,1\n", "no column 'remark'"),
-        (b"", "no column 'answer'"),
-        ("answer,points,remark\nx,1,caf\u00e9\n".encode("latin-1"), "not in UTF-8"),
-        (b'answer,points,remark\nx,1,"never closed\n', "cannot be read as a table"),
+        (b"", "scores.csv is empty"),
+        ("answer,points,remark\nx,1,caf\u00e9\n".encode("latin-1"), "row 2, .* is not UTF-8"),
+        (b'answer,points,remark\nx,1,"never closed\n', "row 2: .*Mend the quotes"),
     ],
     ids=["missing column", "empty", "wrong encoding", "unclosed quote"],
 )

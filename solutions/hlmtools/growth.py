@@ -2,9 +2,9 @@
 
 The model for measurement i of person j, made at time t_ij, is
 
-    y_ij = (beta_0 + zeta_0j) + (beta_1 + zeta_1j) t_ij + epsilon_ij,
+    y_ij = (beta_1 + zeta_1j) + (beta_2 + zeta_2j) t_ij + epsilon_ij,
 
-with (zeta_0j, zeta_1j) ~ N(0, Psi) and epsilon_ij ~ N(0, sigma2), independent of each other and
+with (zeta_1j, zeta_2j) ~ N(0, Psi) and epsilon_ij ~ N(0, sigma2), independent of each other and
 between persons; given its own line, a person's measurements are independent.
 Persons are the clusters, measurements the units: persons may have different numbers of
 measurements, made at different times.
@@ -27,7 +27,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import optimize
 
-from hlmtools.records import GrowthProducts, GrowthProfile, GrowthResult
+from hlmtools.records import CrossProducts, GrowthProfile, GrowthResult
 
 Table = pd.DataFrame | np.ndarray
 
@@ -131,7 +131,7 @@ def code_time(t: ArrayLike, origin: float = 0.0, unit: float = 1.0) -> np.ndarra
     # END SOLUTION
 
 
-def cross_products(y: ArrayLike, X: Table, Z: Table, g: ArrayLike) -> GrowthProducts:
+def cross_products(y: ArrayLike, X: Table, Z: Table, g: ArrayLike) -> CrossProducts:
     """Sum up the data once, so that the deviance never has to look at the N rows again.
 
     ::
@@ -150,7 +150,8 @@ def cross_products(y: ArrayLike, X: Table, Z: Table, g: ArrayLike) -> GrowthProd
 
     Returns
     -------
-    A `hlmtools.records.GrowthProducts`; persons sorted by their label.
+    A `hlmtools.records.CrossProducts`, as in Homework 3, with the names of the columns of X and Z;
+    clusters are the persons, sorted by their label.
 
     Raises
     ------
@@ -170,8 +171,8 @@ def cross_products(y: ArrayLike, X: Table, Z: Table, g: ArrayLike) -> GrowthProd
 
     >>> X = pd.DataFrame({"intercept": 1.0, "time": [0.0, 2.0, 1.0]})
     >>> cross = cross_products([1.0, 5.0, 4.0], X, X, ["a", "a", "b"])
-    >>> cross.ZZ[0].tolist(), cross.Zy[0].tolist(), cross.labels
-    ([[2.0, 2.0], [2.0, 4.0]], [6.0, 10.0], ('a', 'b'))
+    >>> cross.ZZ[0].tolist(), cross.Zy[0].tolist(), list(cross.clusters)
+    ([[2.0, 2.0], [2.0, 4.0]], [6.0, 10.0], ['a', 'b'])
     """
     # BEGIN SOLUTION 5.2a
     response, labels = np.asarray(y, dtype=float), np.asarray(g)
@@ -191,25 +192,26 @@ def cross_products(y: ArrayLike, X: Table, Z: Table, g: ArrayLike) -> GrowthProd
         np.add.at(total, person, terms)
         return total
 
-    return GrowthProducts(
-        XX=x.T @ x,
-        Xy=x.T @ response,
-        yy=float(response @ response),
+    return CrossProducts(
+        clusters=pd.Index(names, name="person"),
+        n=np.bincount(person),
         ZZ=by_person(z[:, :, None] * z[:, None, :]),
         ZX=by_person(z[:, :, None] * x[:, None, :]),
         Zy=by_person(z * response[:, None]),
-        nobs=len(response),
-        labels=tuple(names.tolist()),
+        XX=x.T @ x,
+        Xy=x.T @ response,
+        yy=float(response @ response),
         x_names=tuple(fixed.columns.tolist()),
         z_names=tuple(random.columns.tolist()),
     )
     # END SOLUTION
 
 
-def growth_profile(theta: ArrayLike, cross: GrowthProducts) -> GrowthProfile:
+def growth_profile(theta: ArrayLike, cross: CrossProducts) -> GrowthProfile:
     """The deviance of the model as a function of theta, with the best beta and sigma2 for it.
 
-    theta fills the lower triangle of Lambda row by row, and Psi = sigma2 Lambda Lambda'::
+    theta fills the lower triangle of Lambda down the columns, as in Homework 3, and
+    Psi = sigma2 Lambda Lambda'::
 
         A_j    = I + Lambda' Z_j'Z_j Lambda
         M      = X'X - sum_j (Lambda' Z_j'X_j)' A_j^-1 (Lambda' Z_j'X_j)
@@ -255,7 +257,7 @@ def growth_profile(theta: ArrayLike, cross: GrowthProducts) -> GrowthProfile:
     """
     # BEGIN SOLUTION 5.2b
     q = cross.ZZ.shape[-1]
-    rows, columns = np.tril_indices(q)
+    columns, rows = np.triu_indices(q)
     if np.shape(theta) != (len(rows),):
         raise ValueError(f"theta has shape {np.shape(theta)}; q = {q} needs {len(rows)} numbers.")
     Lambda = np.zeros((q, q))
@@ -322,13 +324,13 @@ def growth_fit(
     """
     # BEGIN SOLUTION 5.2c
     cross = cross_products(y, X, Z, g)
-    if len(cross.labels) < 2 or np.linalg.matrix_rank(cross.XX) < len(cross.XX):
+    if cross.n_groups < 2 or np.linalg.matrix_rank(cross.XX) < len(cross.XX):
         raise ValueError(
-            f"{len(cross.labels)} persons, columns {list(cross.x_names)}; give at least two "
+            f"{cross.n_groups} persons, columns {list(cross.x_names)}; give at least two "
             "persons, and columns of X of which none is a combination of others."
         )
     q = cross.ZZ.shape[-1]
-    rows, columns = np.tril_indices(q)
+    columns, rows = np.triu_indices(q)
     free = (rows == columns) | correlated
 
     def full(values: np.ndarray) -> np.ndarray:
@@ -369,8 +371,8 @@ def shift_time(Psi: ArrayLike, beta: ArrayLike, c: float) -> tuple[np.ndarray, n
 
         A = [[1, c], [0, 1]],    Psi' = A Psi A',    beta' = A beta
 
-        psi'_00 = psi_00 + 2 c psi_01 + c^2 psi_11      psi'_01 = psi_01 + c psi_11
-        beta'_0 = beta_0 + c beta_1                     psi'_11, beta'_1 unchanged
+        psi'_11 = psi_11 + 2 c psi_21 + c^2 psi_22      psi'_21 = psi_21 + c psi_22
+        beta'_1 = beta_1 + c beta_2                     psi'_22, beta'_2 unchanged
 
     Parameters
     ----------
@@ -397,7 +399,7 @@ def shift_time(Psi: ArrayLike, beta: ArrayLike, c: float) -> tuple[np.ndarray, n
 
     Examples
     --------
-    psi_00 = 4 + 2*3*1 + 9*2 = 28, psi_01 = 1 + 3*2 = 7; the mean at t = 3 is 10 + 3*5 = 25.
+    psi_11 = 4 + 2*3*1 + 9*2 = 28, psi_21 = 1 + 3*2 = 7; the mean at t = 3 is 10 + 3*5 = 25.
 
     >>> Psi, beta = shift_time([[4, 1], [1, 2]], [10, 5], 3)
     >>> Psi.tolist(), beta.tolist()
@@ -420,7 +422,7 @@ def var_at(t: ArrayLike, Psi: ArrayLike, sigma2: float) -> float | np.ndarray:
 
     ::
 
-        Var(y | t) = psi_00 + 2 t psi_01 + t^2 psi_11 + sigma2
+        Var(y | t) = psi_11 + 2 t psi_21 + t^2 psi_22 + sigma2
 
     Parameters
     ----------
@@ -442,7 +444,7 @@ def var_at(t: ArrayLike, Psi: ArrayLike, sigma2: float) -> float | np.ndarray:
 
     Notes
     -----
-    A parabola in t, lowest at -psi_01 / psi_11, where intercept and slope are uncorrelated.
+    A parabola in t, lowest at -psi_21 / psi_22, where intercept and slope are uncorrelated.
     Source: lecture notes 5.4.
 
     Examples
@@ -469,7 +471,7 @@ def corr_at(t1: ArrayLike, t2: ArrayLike, Psi: ArrayLike, sigma2: float) -> floa
 
     ::
 
-        Cov(y_1, y_2) = psi_00 + (t1 + t2) psi_01 + t1 t2 psi_11
+        Cov(y_1, y_2) = psi_11 + (t1 + t2) psi_21 + t1 t2 psi_22
         Corr          = Cov / sqrt(Var(y_1) Var(y_2))
 
     Parameters
@@ -515,7 +517,7 @@ def corr_int_slope(Psi: ArrayLike) -> float:
 
     ::
 
-        psi_01 / sqrt(psi_00 psi_11)
+        psi_21 / sqrt(psi_11 psi_22)
 
     Parameters
     ----------
@@ -659,7 +661,7 @@ def pseudo_r2(Psi0: ArrayLike, Psi1: ArrayLike) -> tuple[float, ...]:
 
     ::
 
-        1 - psi1_kk / psi0_kk    for the intercept (k = 0), the slope (k = 1), ...
+        1 - psi1_kk / psi0_kk    for the intercept (k = 1), the slope (k = 2), ...
 
     Parameters
     ----------
@@ -739,5 +741,5 @@ def trajectory_eb(fit: GrowthResult) -> pd.DataFrame:
     residual = cross.Zy - cross.ZX @ fit.beta.to_numpy()  # (J, q)
     weight = fit.sigma2 * np.eye(q) + fit.Psi @ cross.ZZ  # (J, q, q)
     zeta = np.linalg.solve(weight, (residual @ fit.Psi)[..., None])[..., 0]
-    return pd.DataFrame(zeta, index=list(cross.labels), columns=list(cross.z_names))
+    return pd.DataFrame(zeta, index=list(cross.clusters), columns=list(cross.z_names))
     # END SOLUTION

@@ -26,7 +26,7 @@
 # The values themselves are checked at grading, for the functions on data you have not seen.
 # The functions `design` and `_checked` of the file are given.
 #
-# The lecture notes (`notes`) have the same sections as the checks refer to: "notes 2.3" is their section 2.3.
+# Where a check says "notes 2.3", it means section 2.3 of the lecture notes, `notes.ipynb`.
 
 # %%
 import matplotlib.pyplot as plt
@@ -73,11 +73,11 @@ hsb[["school", "mAch", "ses", "catholic", "minority"]].sample(5, random_state=1)
 # The **random-intercept model** with one covariate is
 #
 # $$
-# y_{ij} = \beta_0 + \beta_1 x_{ij} + \zeta_j + \epsilon_{ij}, \qquad \zeta_j \sim N(0, \psi), \quad \epsilon_{ij} \sim N(0, \sigma^2) .
+# y_{ij} = \beta_1 + \beta_2 x_{ij} + \zeta_j + \epsilon_{ij}, \qquad \zeta_j \sim N(0, \psi), \quad \epsilon_{ij} \sim N(0, \sigma^2) .
 # $$
 #
-# In words: parallel lines, one for each school, all with slope $\beta_1$; $\zeta_j$ says how far the line of school $j$ lies above or below the average line.
-# With several covariates, $\beta_0 + \beta_1 x_{ij}$ becomes $x_{ij}'\beta$, a row of the **design matrix** $X$ times the vector of coefficients.
+# In words: parallel lines, one for each school, all with slope $\beta_2$; $\zeta_j$ says how far the line of school $j$ lies above or below the average line.
+# With several covariates, $\beta_1 + \beta_2 x_{ij}$ becomes $x_{ij}'\beta$, a row of the **design matrix** $X$ times the vector of coefficients.
 #
 # **What it assumes**, beyond what Homework 1 listed:
 #
@@ -445,13 +445,13 @@ def criteria_of_hsb(hsb_ses_crit_0, hsb_ses_crit_05):
 # The first has **raw** `ses`, and so one slope for everything:
 #
 # $$
-# y_{ij} = \beta_0 + \beta_1 x_{ij} + \zeta_j + \epsilon_{ij} .
+# y_{ij} = \beta_1 + \beta_2 x_{ij} + \zeta_j + \epsilon_{ij} .
 # $$
 #
 # The second gives each part of `ses` a slope of its own, $\beta_W$ **within** and $\beta_B$ **between** schools:
 #
 # $$
-# y_{ij} = \beta_0 + \beta_W (x_{ij} - \bar x_j) + \beta_B \bar x_j + \zeta_j + \epsilon_{ij} .
+# y_{ij} = \beta_1 + \beta_W (x_{ij} - \bar x_j) + \beta_B \bar x_j + \zeta_j + \epsilon_{ij} .
 # $$
 #
 # The first is the second with $\beta_W = \beta_B$, which is an assumption and not a law.
@@ -904,7 +904,7 @@ print("slope within: ", hsb_within)
 # The same number is a coefficient if $x$ stands beside its mean as it is (Mundlak's form of the model):
 #
 # $$
-# y_{ij} = \beta_0 + \beta_W x_{ij} + \beta_C \bar x_j + \zeta_j + \epsilon_{ij} .
+# y_{ij} = \beta_1 + \beta_W x_{ij} + \beta_C \bar x_j + \zeta_j + \epsilon_{ij} .
 # $$
 #
 # Both forms are one model, with the same fit.
@@ -970,7 +970,7 @@ bdf_contextual = contextual(bdf_wb_fit, "iq_dev", "iq_mean")[0]  # SOLUTION 2.5
 # %% [markdown]
 # **Draw** the contextual effect.
 # For three schools with a `meanses` of -0.5, 0 and 0.5, draw the line that `hsb_wb_fit` predicts for their pupils, over `ses` from one point below to one point above the school's mean:
-# $\hat\beta_0 + \hat\beta_W (x - \bar x_j) + \hat\beta_B \bar x_j$.
+# $\hat\beta_1 + \hat\beta_W (x - \bar x_j) + \hat\beta_B \bar x_j$.
 # Mark each school's mean by a dot, and join the dots by a dashed line.
 
 # %%
@@ -1651,8 +1651,9 @@ def status_of_the_dutch_schools(bdf_school_p):
 
 # %% [markdown]
 # ## 2.9 Say it in words
-# Two short answers, four points each; your instructor reads them.
-# An answer gets full marks for the right number with its unit and its level, for what it is conditional on, for the assumption that makes it valid, and for one limit.
+# Two short answers, which your instructor reads.
+# Four points each: for the right numbers with their unit and their level, with what they are conditional on, the assumption that makes them valid, and one limit.
+# Three where one of these is missing; two for right numbers in a sentence that claims a cause or confuses the levels; one for a direction only; none for the wrong quantity.
 
 # %% [raw]
 # # BEGIN QUESTION

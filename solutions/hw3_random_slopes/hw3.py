@@ -1827,8 +1827,9 @@ def interaction_with_and_without_a_random_slope(t_equal_slopes, t_random_slopes)
 
 # %% [markdown]
 # ## 3.9 Say it in words
-# Three short answers, four points each; your instructor reads them.
-# An answer gets full marks for the right number with its unit and its level, for what it is conditional on, for the assumption that makes it valid, and for one limit.
+# Three short answers, which your instructor reads.
+# Four points each: for the right number with its unit and its level, with what it is conditional on, the assumption that makes it valid, and one limit.
+# Three where one of these is missing; two for a right number in a sentence that claims a cause or confuses the levels; one for a direction only; none for the wrong quantity.
 
 # %% [raw]
 # # BEGIN QUESTION

@@ -23,7 +23,9 @@
 # You write one, in the file `hlmtools/logistic.py`, and it agrees with R's lme4 and with the engine of this course.
 #
 # **How to work.**
-# As in the earlier homeworks: read the formula, replace a line `raise NotImplementedError(...)` in the file, save it, replace each `...` below by your answer, run the check under it.
+# As before: read the formula, replace a line `raise NotImplementedError(...)` in the file, save it, replace each `...` below by your answer, and run the check under it.
+# A check looks at the form of an answer, at one number that you can compute by hand, and at well-known mistakes.
+# The values themselves are checked at grading, for the functions on data you have not seen.
 # Where a check says "notes 4.3", it means section 4.3 of the lecture notes, `notes.ipynb`.
 
 # %%

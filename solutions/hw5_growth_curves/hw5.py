@@ -77,27 +77,27 @@ egsingle[["childid", "schoolid", "year", "math", "black", "hispanic"]].head(6)
 #
 # $$
 # \begin{aligned}
-# \text{level 1 (measurements):} \quad & y_{ij} = \pi_{0j} + \pi_{1j} t_{ij} + \epsilon_{ij}, & \epsilon_{ij} &\sim N(0, \sigma^2) \\
-# \text{level 2 (children):} \quad & \pi_{0j} = \beta_0 + \zeta_{0j}, \quad \pi_{1j} = \beta_1 + \zeta_{1j}, &
-# \begin{pmatrix} \zeta_{0j} \\ \zeta_{1j} \end{pmatrix} &\sim N\!\left( \mathbf 0,\ \Psi = \begin{pmatrix} \psi_{00} & \psi_{01} \\ \psi_{01} & \psi_{11} \end{pmatrix} \right)
+# \text{level 1 (measurements):} \quad & y_{ij} = \beta_{1j} + \beta_{2j} t_{ij} + \epsilon_{ij}, & \epsilon_{ij} &\sim N(0, \sigma^2) \\
+# \text{level 2 (children):} \quad & \beta_{1j} = \beta_1 + \zeta_{1j}, \quad \beta_{2j} = \beta_2 + \zeta_{2j}, &
+# \begin{pmatrix} \zeta_{1j} \\ \zeta_{2j} \end{pmatrix} &\sim N\!\left( \mathbf 0,\ \Psi = \begin{pmatrix} \psi_{11} & \psi_{21} \\ \psi_{21} & \psi_{22} \end{pmatrix} \right)
 # \end{aligned}
 # $$
 #
 # **In reduced form**
 #
 # $$
-# y_{ij} = (\beta_0 + \zeta_{0j}) + (\beta_1 + \zeta_{1j})\, t_{ij} + \epsilon_{ij}
+# y_{ij} = (\beta_1 + \zeta_{1j}) + (\beta_2 + \zeta_{2j})\, t_{ij} + \epsilon_{ij}
 # $$
 #
 # | symbol | meaning | unit |
 # |:---|:---|:---|
-# | $\beta_0$ | mean level of children at time 0 | scale points |
-# | $\beta_1$ | mean rate of growth | scale points a year |
-# | $\zeta_{0j}$ | how far child $j$ is above or below the mean level at time 0 | scale points |
-# | $\zeta_{1j}$ | how much faster or slower child $j$ grows | scale points a year |
-# | $\psi_{00}$ | variance of the levels at time 0 | squared scale points |
-# | $\psi_{11}$ | variance of the rates | squared scale points a year |
-# | $\psi_{01}$ | covariance of level at time 0 and rate | squared scale points a year |
+# | $\beta_1$ | mean level of children at time 0 | scale points |
+# | $\beta_2$ | mean rate of growth | scale points a year |
+# | $\zeta_{1j}$ | how far child $j$ is above or below the mean level at time 0 | scale points |
+# | $\zeta_{2j}$ | how much faster or slower child $j$ grows | scale points a year |
+# | $\psi_{11}$ | variance of the levels at time 0 | squared scale points |
+# | $\psi_{22}$ | variance of the rates | squared scale points a year |
+# | $\psi_{21}$ | covariance of level at time 0 and rate | squared scale points a year |
 # | $\sigma^2$ | variance of a child's scores around its own line | squared scale points |
 #
 # **What it assumes.**
@@ -331,7 +331,7 @@ def clocks_of_both_studies(egsingle_from_start, sleepstudy_week):
 # X'X, \quad X'y, \quad y'y \ \text{ over all rows}, \qquad Z_j'Z_j, \quad Z_j'X_j, \quad Z_j'y_j \ \text{ for each child } j .
 # $$
 #
-# $\theta$ fills the lower triangle of $\Lambda$, row by row, and $\Psi = \sigma^2 \Lambda\Lambda'$.
+# $\theta$ fills the lower triangle of $\Lambda$, down the columns as in Homework 3, and $\Psi = \sigma^2 \Lambda\Lambda'$.
 # Given $\theta$, everything else has a closed form.
 # With $A_j = I + \Lambda' Z_j'Z_j \Lambda$,
 #
@@ -357,15 +357,15 @@ def clocks_of_both_studies(egsingle_from_start, sleepstudy_week):
 # **Write** `cross_products(y, X, Z, g)`, `growth_profile(theta, cross)` and `growth_fit(y, X, Z, g, correlated=True)`.
 # If you kept your functions of Homework 3, start from them.
 # Let the minimizer choose the sign of the diagonal of $\Lambda$; a bound at 0 is a place where it can get stuck (notes 5.2).
-# The result classes `GrowthProducts`, `GrowthProfile` and `GrowthResult` are imported for you; `help(hlmtools.records)` describes their fields.
+# The result classes `CrossProducts` (that of Homework 3, with the names of the columns), `GrowthProfile` and `GrowthResult` are imported for you; `help(hlmtools.records)` describes their fields.
 #
 # **Apply** them to `egsingle`, with the design `egsingle_X` of the first cell as `X` and as `Z`:
 # - `egsingle_cross`, its cross-products, and `egsingle_dev_trial`, the deviance at $\theta = (1.5,\ 0.1,\ 0.3)$;
-# - `egsingle_fit`, the fit; from it `egsingle_growth` and `egsingle_growth_se` (scale points a year), `egsingle_psi_slope` ($\psi_{11}$) and `egsingle_sigma2`.
+# - `egsingle_fit`, the fit; from it `egsingle_growth` and `egsingle_growth_se` (scale points a year), `egsingle_psi_slope` ($\psi_{22}$) and `egsingle_sigma2`.
 #
 # **On other data**, each with a random intercept and a random slope:
 # - `sleepstudy_fit`, `Reaction` (milliseconds) on your `sleepstudy_week`, and `sleepstudy_slope_week`, the mean change in a week. R's lme4 reports a deviance of 1751.9 for this model, whatever the unit of time;
-# - `oxboys_fit`, `height` (centimeters) of 26 boys on `age` (standardized, from -1 to 1), and `oxboys_psi_slope`, its $\psi_{11}$.
+# - `oxboys_fit`, `height` (centimeters) of 26 boys on `age` (standardized, from -1 to 1), and `oxboys_psi_slope`, its $\psi_{22}$.
 
 # %%
 scores, children = egsingle["math"], egsingle["childid"]
@@ -436,7 +436,7 @@ def form_of_cross_products(cross_products):
     check.by_hand(cross.yy, 45, "y'y", "4 + 16 + 25")
     check.by_hand(cross.ZZ[1], [[2, 3], [3, 9]], "Z_b'Z_b", "b stands at times 0 and 3")
     check.by_hand(cross.Zy[1], [6, 12], "Z_b'y_b", "2 + 4; 0*2 + 3*4")
-    assert list(cross.labels) == ["a", "b"], "labels are the persons, sorted."
+    assert list(cross.clusters) == ["a", "b"], "clusters are the persons, sorted."
 
 
 # %%
@@ -445,20 +445,21 @@ def form_of_growth_profile(growth_profile):
     import math
 
     import numpy as np
+    import pandas as pd
 
     from hlmtools import check
-    from hlmtools.records import GrowthProducts
+    from hlmtools.records import CrossProducts
 
     one = np.ones((1, 1))
-    cross = GrowthProducts(
+    cross = CrossProducts(
+        clusters=pd.Index(["a", "b"]),
+        n=np.array([1, 1]),
         XX=2 * one,
         Xy=np.array([8.0]),
         yy=40.0,
         ZZ=np.array([[[1.0]], [[1.0]]]),
         ZX=np.array([[[1.0]], [[1.0]]]),
         Zy=np.array([[2.0], [6.0]]),
-        nobs=2,
-        labels=("a", "b"),
         x_names=("intercept",),
         z_names=("intercept",),
     )
@@ -526,7 +527,8 @@ def sums_by_person(cross_products):
     want = expect.solved().cross_products(d["y"], X, Z, d["g"])
     for field in ("XX", "Xy", "yy", "ZZ", "ZX", "Zy"):
         expect.close(getattr(got, field), getattr(want, field), name=f"{field} of gappy data")
-    expect.true(list(got.labels) == list(want.labels), "The labels are not those of the persons.")
+    same = list(got.clusters) == list(want.clusters)
+    expect.true(same, "The clusters are not the labels of the persons.")
     expect.true(tuple(got.x_names) == ("intercept", "t", "t2"), "x_names are the columns of X.")
 
 
@@ -715,22 +717,22 @@ def children_who_left(sim_level_all, sim_level_complete):
 # Read your results.
 #
 # - *The mean line.* Children grow by about three quarters of a scale point a year. One line through all points gives a steeper slope, 0.766: low scorers are overrepresented among the early tests and drop out more often later.
-# - *The spread of rates.* The standard deviation of $\zeta_{1j}$ is $\sqrt{0.0214} \approx 0.15$ scale points a year, so that 95 percent of the children grow by between about 0.46 and 1.03 a year. The variance of the slopes of lines fitted child by child would be more than four times as large: with four tests a child, most of it is error.
+# - *The spread of rates.* The standard deviation of $\zeta_{2j}$ is $\sqrt{0.0214} \approx 0.15$ scale points a year, so that 95 percent of the children grow by between about 0.46 and 1.03 a year. The variance of the slopes of lines fitted child by child would be more than four times as large: with four tests a child, most of it is error.
 # - *Simulation.* Fitted to all rows, the model recovers the level of -0.8 within about a standard error, although low scorers left. Fitted to complete children it is far too high. Keeping only complete cases answers a question about other children.
 
 # %% [markdown]
 # ## 5.3 Move the origin of time
-# At time 0 in the middle of the study, levels have the variance $\psi_{00} \approx 0.83$.
+# At time 0 in the middle of the study, levels have the variance $\psi_{11} \approx 0.83$.
 # What was it at the start, five years before the end?
 # No new fit is needed.
-# With $t' = t - c$ the same line reads $\pi_{0j} + \pi_{1j} t = (\pi_{0j} + c\,\pi_{1j}) + \pi_{1j} t'$: the new intercept is the old line's height at $t = c$.
+# With $t' = t - c$ the same line reads $\beta_{1j} + \beta_{2j} t = (\beta_{1j} + c\,\beta_{2j}) + \beta_{2j} t'$: the new intercept is the old line's height at $t = c$.
 # So
 #
 # $$
 # \Psi' = A \Psi A', \qquad \beta' = A \beta, \qquad A = \begin{pmatrix} 1 & c \\ 0 & 1 \end{pmatrix},
 # $$
 #
-# or, written out, $\psi'_{00} = \psi_{00} + 2c\,\psi_{01} + c^2 \psi_{11}$, $\ \psi'_{01} = \psi_{01} + c\,\psi_{11}$, $\ \psi'_{11} = \psi_{11}$, $\ \beta'_0 = \beta_0 + c\,\beta_1$.
+# or, written out, $\psi'_{11} = \psi_{11} + 2c\,\psi_{21} + c^2 \psi_{22}$, $\ \psi'_{21} = \psi_{21} + c\,\psi_{22}$, $\ \psi'_{22} = \psi_{22}$, $\ \beta'_1 = \beta_1 + c\,\beta_2$.
 
 # %% [raw]
 # # BEGIN QUESTION
@@ -869,13 +871,13 @@ sns.despine()
 # From the reduced form, for one child,
 #
 # $$
-# \operatorname{Var}(y \mid t) = \psi_{00} + 2t\,\psi_{01} + t^2 \psi_{11} + \sigma^2,
+# \operatorname{Var}(y \mid t) = \psi_{11} + 2t\,\psi_{21} + t^2 \psi_{22} + \sigma^2,
 # \qquad
-# \operatorname{Cov}(y_1, y_2 \mid t_1, t_2) = \psi_{00} + (t_1 + t_2)\,\psi_{01} + t_1 t_2\,\psi_{11},
+# \operatorname{Cov}(y_1, y_2 \mid t_1, t_2) = \psi_{11} + (t_1 + t_2)\,\psi_{21} + t_1 t_2\,\psi_{22},
 # $$
 #
 # for two measurements at times $t_1$ and $t_2$, and the correlation is the covariance over the square root of the product of the two variances.
-# The variance is a parabola in time, lowest at $t = -\psi_{01}/\psi_{11}$.
+# The variance is a parabola in time, lowest at $t = -\psi_{21}/\psi_{22}$.
 # None of this can be chosen freely: three numbers in $\Psi$ and one $\sigma^2$ decide six variances and fifteen correlations.
 # That makes the model testable.
 
@@ -1062,10 +1064,10 @@ def variance_of_heights(oxboys_var_end, oxboys_fit):
 # It sounds like a question about the correlation of intercept and slope,
 #
 # $$
-# \rho_{01} = \frac{\psi_{01}}{\sqrt{\psi_{00}\,\psi_{11}}} .
+# \rho_{21} = \frac{\psi_{21}}{\sqrt{\psi_{11}\,\psi_{22}}} .
 # $$
 #
-# But the intercept is the level at time 0, and you know from Task 5.3 that $\psi_{00}$ and $\psi_{01}$ change with the origin.
+# But the intercept is the level at time 0, and you know from Task 5.3 that $\psi_{11}$ and $\psi_{21}$ change with the origin.
 
 # %% [raw]
 # # BEGIN QUESTION
@@ -1206,24 +1208,24 @@ def deviances_without_correlation(egsingle_dev_uncorr_middle, egsingle_dev_uncor
 # At level 2, level and rate may depend on a characteristic $w_j$ of the child:
 #
 # $$
-# \pi_{0j} = \beta_0 + \gamma_0 w_j + \zeta_{0j}, \qquad \pi_{1j} = \beta_1 + \gamma_1 w_j + \zeta_{1j} .
+# \beta_{1j} = \beta_1 + \gamma_1 w_j + \zeta_{1j}, \qquad \beta_{2j} = \beta_2 + \gamma_2 w_j + \zeta_{2j} .
 # $$
 #
 # Put together,
 #
 # $$
-# y_{ij} = \beta_0 + \beta_1 t_{ij} + \gamma_0 w_j + \gamma_1 w_j t_{ij} + \zeta_{0j} + \zeta_{1j} t_{ij} + \epsilon_{ij} :
+# y_{ij} = \beta_1 + \beta_2 t_{ij} + \gamma_1 w_j + \gamma_2 w_j t_{ij} + \zeta_{1j} + \zeta_{2j} t_{ij} + \epsilon_{ij} :
 # $$
 #
 # the effect on the rate is a *product* of time and $w$, a cross-level interaction.
 # The gap between children with $w = 1$ and with $w = 0$ is a line in time, and so is known with a standard error that depends on time:
 #
 # $$
-# \mathrm{gap}(t) = \gamma_0 + t\,\gamma_1, \qquad
-# \operatorname{se}^2 = \operatorname{Var}(\hat\gamma_0) + 2t \operatorname{Cov}(\hat\gamma_0, \hat\gamma_1) + t^2 \operatorname{Var}(\hat\gamma_1) .
+# \mathrm{gap}(t) = \gamma_1 + t\,\gamma_2, \qquad
+# \operatorname{se}^2 = \operatorname{Var}(\hat\gamma_1) + 2t \operatorname{Cov}(\hat\gamma_1, \hat\gamma_2) + t^2 \operatorname{Var}(\hat\gamma_2) .
 # $$
 #
-# $\gamma_0$ is the gap at time 0 and at no other time.
+# $\gamma_1$ is the gap at time 0 and at no other time.
 
 # %% [raw]
 # # BEGIN QUESTION
@@ -1433,7 +1435,7 @@ def test_of_equal_growth(groups_lrt):
 # The usual measure compares the variances of the model without and with the characteristics,
 #
 # $$
-# R^2_k = 1 - \frac{\psi_{kk}^{(1)}}{\psi_{kk}^{(0)}}, \qquad k = 0 \text{ (level)}, \ 1 \text{ (rate)} ,
+# R^2_k = 1 - \frac{\psi_{kk}^{(1)}}{\psi_{kk}^{(0)}}, \qquad k = 1 \text{ (level)}, \ 2 \text{ (rate)} ,
 # $$
 #
 # called *pseudo* $R^2$, because it can fall below zero: a new covariate may shift variance from one level to the other.
@@ -1626,18 +1628,18 @@ def form_of_trajectory_eb(trajectory_eb):
     import pandas as pd
 
     from hlmtools import check
-    from hlmtools.records import GrowthProducts, GrowthResult
+    from hlmtools.records import CrossProducts, GrowthResult
 
     names = ("intercept", "time")
-    cross = GrowthProducts(
+    cross = CrossProducts(
+        clusters=pd.Index(["a", "b"]),
+        n=np.array([2, 1]),
         XX=np.diag([3.0, 2.0]),
         Xy=np.array([9.0, 0.0]),
         yy=45.0,
         ZZ=np.array([np.diag([2.0, 2.0]), np.diag([1.0, 0.0])]),
         ZX=np.array([np.diag([2.0, 2.0]), np.diag([1.0, 0.0])]),
         Zy=np.array([[4.0, 8.0], [5.0, 0.0]]),
-        nobs=3,
-        labels=("a", "b"),
         x_names=names,
         z_names=names,
     )
@@ -1743,7 +1745,7 @@ def bend_of_the_mean_line(egsingle_curvature, egsingle_curve_lrt):
 # Read your results.
 #
 # - *Nine children.* Dashed lines go steeply up or down where a child has two or three tests; solid lines are nearly parallel. The rates are shrunk much more than the levels, because a rate is hard to know from a few tests in a few years. Child 309364181 gained 3.28 points between its only two tests, two years apart; its predicted rate is 0.77 a year, hardly above the mean.
-# - *The curve.* The coefficient of the square is negative and the deviance falls by about 139 for one parameter: growth slows down. The slope of the mean curve, $\hat\beta_1 + 2\hat\beta_2 t$, is about 1.00 scale points a year at the start and 0.56 at the end. A line is a fair summary of the five years and a poor description of the first and the last of them. In particular it puts the level at the start at -2.70, the curve at -2.99.
+# - *The curve.* The coefficient of the square is negative and the deviance falls by about 139 for one parameter: growth slows down. The slope of the mean curve, $\hat\beta_2 + 2\hat\beta_3 t$, is about 1.00 scale points a year at the start and 0.56 at the end. A line is a fair summary of the five years and a poor description of the first and the last of them. In particular it puts the level at the start at -2.70, the curve at -2.99.
 # - *The boys.* Heights are measured almost without error, so that there shrinkage would hardly move a line.
 
 # %% [markdown]

@@ -219,7 +219,7 @@ sign_of_shift = wrong(
     "sign_of_shift",
     changed(shift_time, ("[[1.0, c], [0.0, 1.0]]", "[[1.0, -c], [0.0, 1.0]]")),
     "notes 5.3",
-    "You moved the origin the other way: the intercept at the new origin is beta_0 + c beta_1.",
+    "You moved the origin the other way: the intercept at the new origin is beta_1 + c beta_2.",
 )
 shift_without_covariance = wrong(
     "shift_without_covariance",
@@ -228,7 +228,7 @@ shift_without_covariance = wrong(
         ("A @ old @ A.T", "np.array([[old[0, 0] + c**2 * old[1, 1], old[0, 1]], old[1]])"),
     ),
     "notes 5.3",
-    "The term 2 c psi_01 is missing: level and growth go together, and that counts when the "
+    "The term 2 c psi_21 is missing: level and growth go together, and that counts when the "
     "origin moves.",
 )
 shift_transposed = wrong(
@@ -267,7 +267,7 @@ var_covariance_once = wrong(
     "var_covariance_once",
     changed(var_at, ("+ 2 * times *", "+ times *")),
     "notes 5.4",
-    "The covariance of level and growth counts twice: the variance of a sum holds 2 t psi_01.",
+    "The covariance of level and growth counts twice: the variance of a sum holds 2 t psi_21.",
 )
 var_time_not_squared = wrong(
     "var_time_not_squared",
@@ -299,7 +299,7 @@ corr_without_covariance = wrong(
     "corr_without_covariance",
     changed(corr_at, (" + (first + second) * matrix[0, 1]", "")),
     "notes 5.4",
-    "The covariance of two measurements has a term (t1 + t2) psi_01; yours lacks it.",
+    "The covariance of two measurements has a term (t1 + t2) psi_21; yours lacks it.",
 )
 corr_of_true_values = wrong(
     "corr_of_true_values",
@@ -820,7 +820,7 @@ QUANTITIES = (
                 "half_of_least",
                 "egsingle_least_var = egsingle_least_var / 2",
                 "notes 5.4",
-                "Set the slope of the parabola to 0: 2 psi_01 + 2 t psi_11 = 0, so that the twos "
+                "Set the slope of the parabola to 0: 2 psi_21 + 2 t psi_22 = 0, so that the twos "
                 "cancel.",
             ),
             wrong(

@@ -18,7 +18,9 @@
 # In this last homework you write the most important ones, in the file `hlmtools/longitudinal.py`, and find out what each is for.
 #
 # **How to work.**
-# As before: for each task read the formula, replace `raise NotImplementedError(...)` in `hlmtools/longitudinal.py`, save the file, replace each `...` below, and run the check.
+# As before: for each task read the formula, replace `raise NotImplementedError(...)` in `hlmtools/longitudinal.py`, save the file, replace each `...` below by your answer, and run the check under it.
+# A check looks at the form of an answer, at one number that you can compute by hand, and at well-known mistakes.
+# The values themselves are checked at grading, for the functions on data you have not seen.
 # Covariates come as a table `X` with one named column each, the column of ones (`constant`) included, and results come back as tables with the same names.
 # The file ends with functions that are given (`checked`, `varying`, `least_squares`, `occasion_blocks`, `best_par`, `totals`, `subset_sums`); read their docstrings before you write what they already do.
 # Where a check says "notes 6.3", it means section 6.3 of the lecture notes, `notes.ipynb`.
@@ -901,10 +903,10 @@ print(f"F by sums of squares {jaw_f_both:.4f}, by the covariance pattern {wald /
 # ## 6.5 Generalized estimating equations
 # `ohio` holds 537 children, at four yearly visits from 7 to 10 years: do they wheeze, and did the mother smoke?
 # In Homework 4 you fitted a logistic model with a random intercept.
-# Its coefficients compare a child with *itself*, or with a child of the same $u_j$, under another value of the covariate.
+# Its coefficients compare a child with *itself*, or with a child of the same $\zeta_j$, under another value of the covariate.
 # A public-health officer asks something else: in the *population*, what are the odds of wheezing among children of smokers compared with others?
 #
-# A **marginal model** says only that: $\operatorname{logit} P(y_{ij} = 1) = x_{ij}'\beta$, no $u_j$.
+# A **marginal model** says only that: $\operatorname{logit} P(y_{ij} = 1) = x_{ij}'\beta$, no $\zeta_j$.
 # **Generalized estimating equations** (Liang and Zeger 1986) estimate it with a *working* correlation $\alpha$, the same for all pairs, and repair the standard errors with the sandwich of Task 6.1.
 # With $\mu$ the mean, $v = \mu(1 - \mu)$ the variance, Pearson residuals $r = (y - \mu)/\sqrt v$ and $W$ the rows of $X$ times $\sqrt v$, repeat
 #
@@ -1043,7 +1045,7 @@ def working_correlation(wheeze_alpha):
 # %% [markdown]
 # Your coefficient of `smoke` is about two thirds of the 0.46 that the mixed model gives (Homework 4).
 # Both are right.
-# The odds ratio of 1.59 compares two children with the same $u_j$; averaged over children, who differ a great deal in $u_j$, the curves of the population are flatter.
+# The odds ratio of 1.59 compares two children with the same $\zeta_j$; averaged over children, who differ a great deal in $\zeta_j$, the curves of the population are flatter.
 # (In linear models the two coincide. It is the logistic curve that makes averages flatter.)
 #
 # The working correlation $\alpha$ is a tool, not a finding: packages define it slightly differently, and the robust standard errors do not believe it anyway.
@@ -1212,7 +1214,7 @@ def age_within_children(age_clogit, age_clogit_se):
 
 # %% [markdown]
 # Fewer than a third of the children say anything here; those who never wheezed, or always, drop out.
-# The coefficient of `age` nearly equals the one of the mixed model in Homework 4, -0.216: both condition on the child, and the mixed model's assumption about $u_j$ does no harm to it.
+# The coefficient of `age` nearly equals the one of the mixed model in Homework 4, -0.216: both condition on the child, and the mixed model's assumption about $\zeta_j$ does no harm to it.
 # The estimating equations gave -0.141, because they answer the question about the population.
 # What the conditional likelihood cannot do is to say anything about the mother's smoking.
 
@@ -1546,8 +1548,9 @@ def drop_out_of_the_jaws(jaw_complete, jaw_ml):
 
 # %% [markdown]
 # ## 6.9 Say it in words
-# Two answers, which your instructor reads; four points each.
-# Full marks need the right numbers with their meaning, what is compared with what, the assumption that makes each valid, and a limit.
+# Two answers, which your instructor reads.
+# Four points each: for the right numbers with their meaning, with what is compared with what, the assumption that makes each valid, and one limit.
+# Three where one of these is missing; two for right numbers in a sentence that claims a cause or confuses what is compared; one for a direction only; none for the wrong quantity.
 
 # %% [raw]
 # # BEGIN QUESTION
@@ -1600,11 +1603,11 @@ def drop_out_of_the_jaws(jaw_complete, jaw_ml):
 
 # %% [markdown]
 # None has to be wrong, because they compare different things.
-# The mixed model's 1.59 is conditional: the odds of wheezing at age 9 for a child with a smoking mother are 1.59 times those of a child *with the same* $u_j$ whose mother does not smoke.
+# The mixed model's 1.59 is conditional: the odds of wheezing at age 9 for a child with a smoking mother are 1.59 times those of a child *with the same* $\zeta_j$ whose mother does not smoke.
 # The estimating equations give 1.37 (95 percent interval about 0.95 to 1.98): the odds among all children of smoking mothers compared with those among all other children.
-# Averaging the logistic curves of children who differ widely in $u_j$ flattens them, so the marginal ratio is nearer to 1; with no differences between children the two would be equal.
+# Averaging the logistic curves of children who differ widely in $\zeta_j$ flattens them, so the marginal ratio is nearer to 1; with no differences between children the two would be equal.
 # The conditional likelihood uses the 164 children whose answers changed, and compares a child with itself; since the mother's smoking is recorded once, it says nothing about smoking, only about age and about how age works in the two groups.
-# It needs no assumption about the distribution of $u_j$, while the mixed model takes it as normal and unrelated to smoking, and the estimating equations need a right mean model and, with missing visits, more than missing at random.
+# It needs no assumption about the distribution of $\zeta_j$, while the mixed model takes it as normal and unrelated to smoking, and the estimating equations need a right mean model and, with missing visits, more than missing at random.
 # A brochure that speaks to one mother would use the conditional ratio, a report on the population the marginal one; both speak of odds and not of risk, and neither is a causal effect, for mothers who smoke differ in other ways.
 
 # %% [raw]
@@ -1757,7 +1760,7 @@ if agq_loglik:
 compared = published[["value"]].rename(columns={"value": "lme4"})
 compared["mine"] = pd.Series(mine, dtype=float)
 compared["difference"] = compared["mine"] - compared["lme4"]
-compared.round(3)
+compared.round(3) + 0.0  # no minus before a zero
 
 # %% [markdown]
 # Differences of a thousandth are rounding; a positive one of more says that your minimizer has not arrived, a negative one that lme4's has not.

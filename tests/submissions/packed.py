@@ -39,11 +39,11 @@ def _with(*extra: tuple[str, bytes]) -> Callable[[bytes, bytes], bytes]:
 
 
 def _bomb(notebook: bytes, module: bytes) -> bytes:
-    return archives.archive({"hw1.ipynb": notebook, archives.MODULE: module, "zeros": bytes(2**29)})
+    return archives.archive({"hw1.ipynb": notebook, archives.MODULE: module, "zeros": bytes(2**27)})
 
 
 def _many(notebook: bytes, module: bytes) -> bytes:
-    files = {f"many/{number}.txt": b"" for number in range(30_000)}
+    files = {f"many/{number}.txt": b"" for number in range(11_000)}
     return archives.archive({"hw1.ipynb": notebook, archives.MODULE: module, **files})
 
 
@@ -77,8 +77,8 @@ PACKED = (
     Packed("climbs", "entries that climb", _with(("../../hostile-was-here", _EVIL))),
     Packed("drive", "entries on another drive", _with(("C:\\hostile-was-here", _EVIL))),
     Packed("links", "a link in the place of a given module", _link),
-    Packed("bomb", "half a gigabyte of zeros", _bomb),
-    Packed("many", "thirty thousand empty files", _many),
+    Packed("bomb", "128 MB of zeros in 130 kB", _bomb),
+    Packed("many", "eleven thousand empty files", _many),
     Packed("nested", "thirty archives, one in the other", _nested),
     Packed("encrypted", "entries that say they are encrypted", _encrypted),
     Packed("twice", "the module twice, the second one another", _with((archives.MODULE, _EVIL))),

@@ -17,17 +17,18 @@ def form_of_cross_products(cross_products):
     check.by_hand(cross.yy, 45, "y'y", '4 + 16 + 25')
     check.by_hand(cross.ZZ[1], [[2, 3], [3, 9]], "Z_b'Z_b", 'b stands at times 0 and 3')
     check.by_hand(cross.Zy[1], [6, 12], "Z_b'y_b", '2 + 4; 0*2 + 3*4')
-    assert list(cross.labels) == ['a', 'b'], 'labels are the persons, sorted.'
+    assert list(cross.clusters) == ['a', 'b'], 'clusters are the persons, sorted.'
 
 @test_case(points=0, hidden=False,
     success_message="The form is right; the value is checked at grading.")
 def form_of_growth_profile(growth_profile):
     import math
     import numpy as np
+    import pandas as pd
     from hlmtools import check
-    from hlmtools.records import GrowthProducts
+    from hlmtools.records import CrossProducts
     one = np.ones((1, 1))
-    cross = GrowthProducts(XX=2 * one, Xy=np.array([8.0]), yy=40.0, ZZ=np.array([[[1.0]], [[1.0]]]), ZX=np.array([[[1.0]], [[1.0]]]), Zy=np.array([[2.0], [6.0]]), nobs=2, labels=('a', 'b'), x_names=('intercept',), z_names=('intercept',))
+    cross = CrossProducts(clusters=pd.Index(['a', 'b']), n=np.array([1, 1]), XX=2 * one, Xy=np.array([8.0]), yy=40.0, ZZ=np.array([[[1.0]], [[1.0]]]), ZX=np.array([[[1.0]], [[1.0]]]), Zy=np.array([[2.0], [6.0]]), x_names=('intercept',), z_names=('intercept',))
     profile = growth_profile([1.0], cross)
     check.by_hand(profile.beta, [4], 'beta at theta = 1', 'one measurement each, 2 and 6: the mean')
     check.by_hand(profile.sigma2, 2, 'sigma2 at theta = 1', 'r2 = 40 - 4/2 - 36/2 - 4*4 = 4, over 2')

@@ -12,9 +12,9 @@ def form_of_trajectory_eb(trajectory_eb):
     import numpy as np
     import pandas as pd
     from hlmtools import check
-    from hlmtools.records import GrowthProducts, GrowthResult
+    from hlmtools.records import CrossProducts, GrowthResult
     names = ('intercept', 'time')
-    cross = GrowthProducts(XX=np.diag([3.0, 2.0]), Xy=np.array([9.0, 0.0]), yy=45.0, ZZ=np.array([np.diag([2.0, 2.0]), np.diag([1.0, 0.0])]), ZX=np.array([np.diag([2.0, 2.0]), np.diag([1.0, 0.0])]), Zy=np.array([[4.0, 8.0], [5.0, 0.0]]), nobs=3, labels=('a', 'b'), x_names=names, z_names=names)
+    cross = CrossProducts(clusters=pd.Index(['a', 'b']), n=np.array([2, 1]), XX=np.diag([3.0, 2.0]), Xy=np.array([9.0, 0.0]), yy=45.0, ZZ=np.array([np.diag([2.0, 2.0]), np.diag([1.0, 0.0])]), ZX=np.array([np.diag([2.0, 2.0]), np.diag([1.0, 0.0])]), Zy=np.array([[4.0, 8.0], [5.0, 0.0]]), x_names=names, z_names=names)
     beta = pd.Series([1.0, 0.0], index=list(names))
     fit = GrowthResult(beta, pd.DataFrame(np.eye(2)), np.eye(2), 2.0, 9.0, False, cross)
     table = trajectory_eb(fit)
