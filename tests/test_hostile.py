@@ -119,7 +119,7 @@ def everything_shown(verdict: Verdict) -> str:
 
 
 def hidden_points_only(verdict: Verdict, task: str) -> bool:
-    """Whether what a task lost was asked after the last cell, of the kernel as the cells left it."""
+    """Whether what a task lost was asked after the last cell, of the kernel as cells left it."""
     lost = [case for case in verdict.cases if case.task == task and not case.passed]
     return all(case.hidden for case in lost)
 
