@@ -41,6 +41,11 @@ MAX_ARCHIVE = 256 * 2**20
 JUDGE_BYTES = 2**30
 """Memory that one test may take in the judge beyond what it has."""
 
+JUDGE_SECONDS = 120
+"""Time of one test in the judge, the waiting for answers included."""
+
+_STATM = Path("/proc/self/statm")
+
 _IGNORED_TAG = "otter_ignore"
 _SEEDS = "__import__('numpy').random.seed({0}); __import__('random').seed({0})"
 
@@ -108,7 +113,7 @@ class Foreign(Assignment):
         name = ours.get("assignment_name") if isinstance(ours, dict) else None
         if self.assignment_name is None or name == self.assignment_name:
             return None
-        return f"the notebook is of {str(name)[:80]!r}, not of {self.assignment_name!r}"
+        return f"is of {str(name)[:80]!r}, not of {self.assignment_name!r}"
 
     def total(self, earned: float, possible: float) -> tuple[float, float] | None:
         """Points in all where they are not the sum of the cases' points."""
@@ -367,20 +372,26 @@ class _JudgeModules:
 
 
 @contextlib.contextmanager
-def _bounded(seconds: int = 120) -> Iterator[None]:
-    """Keep what a test does here with values of a submission from taking memory or time at will."""
+def _bounded() -> Iterator[None]:
+    """Keep what a test does here with values of a submission from taking memory or time at will.
+
+    Both bounds hold for a process, so that they are set only where it grades one submission at a
+    time, in its main thread, as the judge's own processes do.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    used = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_DATA, (used + JUDGE_BYTES, hard))
-    timed = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGALRM, _too_long) if timed else None
-    signal.alarm(seconds if timed else 0)
+    if _STATM.exists():
+        used = int(_STATM.read_text().split()[5]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_DATA, (used + JUDGE_BYTES, hard))
+    before = signal.signal(signal.SIGALRM, _too_long)
+    signal.alarm(JUDGE_SECONDS)
     try:
         yield
     finally:
         signal.alarm(0)
-        if timed:
-            signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGALRM, before)
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 

@@ -66,7 +66,7 @@ def renew(out: Path) -> tuple[Path, list[str]]:
     The report's path, and lines of what a TA should know.
     """
     verdicts = _stored(out)
-    homework = course.homework(verdicts[0].homework)
+    homework = course.homework_of(out, verdicts[0].homework)
     notes = gradebook.refresh(out, homework) if (out / gradebook.STATE).exists() else []
     feedback.write(out, homework, verdicts)
     return write(out, homework), notes

@@ -135,10 +135,11 @@ class _Given:
 def _given(homework: Homework) -> _Given:
     if not homework.module:  # another course's, of which only the tests are here
         return _Given(frozenset(), frozenset({*dir(builtins), "self", "np", "pd"}), {})
-    master = _text(build.master_path(homework))
+    master = _text(build.master_path(homework)) if homework.module else ""
     prose = "\n".join(line.removeprefix("# ") for line in master.splitlines())
     released = _text(course.ROOT / "assignments" / homework.folder / f"{homework.id}.ipynb")
-    sources = [build.stub(homework), build.solved_module(homework), master]
+    modules = [build.stub(homework), build.solved_module(homework)] if homework.module else []
+    sources = [*modules, master]
     named = {word for text in sources for word in _NAMED.findall(text)}
     words = frozenset(named | set(dir(builtins)) | {"self"})
     lines = {line for text in sources for line in token_lines(text, words)}

@@ -20,6 +20,8 @@ from autograder.verdict import Verdict
 from tests.assigned import Case, Made, Question, answered, assign
 from tests.conftest import needs_bwrap
 
+pytestmark = pytest.mark.filterwarnings("ignore:Non-unique cell id")  # they are meant
+
 SECRET = 314159.25
 """Stands in every hidden test and nowhere else."""
 
@@ -175,6 +177,7 @@ def test_results_have_an_entry_a_case_and_the_time_it_took(verdict: Verdict) -> 
 
 
 @needs_bwrap
+@pytest.mark.long
 def test_no_submission_stops_the_batch_and_no_log_is_loaded(made, limits, tmp_path) -> None:
     """Otter 8 and 10, nbgrader #813: an endless notebook, a pickled log, and an honest one."""
     box, trace = tmp_path / "in", tmp_path / "trace"

@@ -13,13 +13,18 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from autograder import foreign, judge
+from autograder import foreign, judge, submissions
 from autograder.cli import main
 from autograder.course import CourseError
+from autograder.remote import RemoteError, TimeOver
 from autograder.submissions import Submission
 from autograder.verdict import Verdict
 from tests.assigned import Case, Made, Question, answered, assign, solved
 from tests.conftest import needs_bwrap
+
+pytestmark = pytest.mark.filterwarnings(  # of otter's own code
+    "ignore:The inplace keyword", "ignore:unclosed .*socket:ResourceWarning"
+)
 
 NUMBERS = Question(
     "q1",
@@ -86,6 +91,12 @@ DRAWS = Question(
     (Case("draw()", hidden=True, output="{draw}"),),
 )
 
+VARIABLE = Question(
+    "q1",
+    "draws = np.random.default_rng(rng_seed).normal(size=2).round(6).tolist()",
+    (Case("draws", hidden=True, output="{by variable}"), Case("len(draws)", output="2")),
+)
+
 
 @dataclass(frozen=True)
 class Lab:
@@ -94,6 +105,7 @@ class Lab:
     settings: dict[str, Any]
     questions: tuple[Question, ...]
     answers: dict[str, dict[str, str]]
+    before: str = "import numpy as np\nimport pandas as pd"
 
 
 LABS = {
@@ -127,6 +139,12 @@ LABS = {
         (DRAWN, DRAWS),
         {"other": {"q1": "draws = np.random.normal(size=4)[1:]", "q2": "def draw(): return 5"}},
     ),
+    "seed-variable": Lab(
+        {"seed": {"variable": "rng_seed", "autograder_value": 713, "student_value": 42}},
+        (VARIABLE,),
+        {"fixed": {"q1": VARIABLE.solution.replace("rng_seed", "42")}},
+        before="import numpy as np\nrng_seed = 713 # SEED",
+    ),
     "rescaled": Lab(
         {"generate": {"points_possible": 10}, "tests": {"ok_format": False}, "files": ["data.csv"]},
         (NUMBERS, FUNCTION),
@@ -138,22 +156,22 @@ LABS = {
         {"pass": {"q2": FUNCTION.solution}, "fail": {"q3": CHANGES.solution.replace("sort", "x")}},
     ),
 }
-BEFORE = "import numpy as np\nimport pandas as pd"
 
 
 def make(name: str, folder: Path) -> Made:
     (folder / "data.csv").write_text("x\n1\n2\n3\n4\n")
-    return assign(folder, LABS[name].settings, BEFORE, *_drawn(LABS[name].questions))
+    return assign(folder, LABS[name].settings, LABS[name].before, *_drawn(LABS[name].questions))
 
 
 def _drawn(questions: tuple[Question, ...]) -> list[Question]:
-    """The numbers that seed 42 gives stand in the tests, as an executed master would have them."""
+    """The numbers that the seeds give stand in the tests, as an executed master would have them."""
     import numpy as np
 
     np.random.seed(42)  # noqa: NPY002
     draws = round(float(np.random.normal(size=3).sum()), 6)  # noqa: NPY002
     np.random.seed(42)  # noqa: NPY002
     found = {"{draws}": str(draws), "{draw}": str(int(np.random.randint(1000)))}  # noqa: NPY002
+    found["{by variable}"] = str(np.random.default_rng(713).normal(size=2).round(6).tolist())
     return [
         Question(
             each.name,
@@ -317,6 +335,29 @@ def test_an_archive_without_tests_and_a_file_that_is_none(tmp_path) -> None:
         foreign.load(tmp_path / "b.zip")
 
 
+def test_an_answer_that_the_judge_cannot_compare_is_shown_to_the_ta(made) -> None:
+    held = foreign.load(made.archive).test_file("q1")
+    one = type(held)(held.name, held.path, held.test_cases[1:])
+    error = RemoteError("a Fraction was given where plain data is needed")
+    assert one._generate_error_message(error) == "This check did not pass."
+    assert "by hand" in (one.fault or "")
+
+
+def test_what_a_student_brings_lies_under_what_the_assignment_brings(made, tmp_path) -> None:
+    with zipfile.ZipFile(tmp_path / "ada.zip", "w") as archive:
+        archive.writestr("lab.ipynb", answered(made))
+        for name in ("lib.py", "data.csv", "tests/q1.py", "../out.py", "deep/er.txt", ".OTTER_LOG"):
+            archive.writestr(name, "theirs")
+    (submission,) = submissions.find(tmp_path / "ada.zip", "")
+    space = tmp_path / "space"
+    space.mkdir()
+    foreign.load(made.archive).lay_out(submission, space)
+    found = {str(path.relative_to(space)) for path in space.rglob("*") if path.is_file()}
+    assert found == {"lib.py", "data.csv", "deep/er.txt"}
+    assert (space / "data.csv").read_text() != "theirs"
+    assert not (tmp_path / "out.py").exists()
+
+
 def test_a_test_file_that_cannot_be_read_is_named(made, tmp_path) -> None:
     path = repacked(made, tmp_path / "a.zip", files={"tests/q9.py": "OK_FORMAT = False\n"})
     with pytest.raises(CourseError, match=r"q9\.py"):
@@ -327,6 +368,21 @@ def test_size_is_bounded(made, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(foreign, "MAX_FILE", 100)
     with pytest.raises(CourseError, match="too large"):
         foreign.load(repacked(made, tmp_path / "a.zip"))
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        ("[0] * 10**10", MemoryError),
+        ("'%8000000000d' % 2", MemoryError),
+        ("[n for n in range(10**12) if n < 0]", TimeOver),
+    ],
+)
+def test_what_a_test_does_in_the_judge_is_bounded(code, error, monkeypatch) -> None:
+    """A test that computes with a size of the submission's choice costs its own points at most."""
+    monkeypatch.setattr(foreign, "JUDGE_SECONDS", 1)
+    with pytest.raises(error), foreign._bounded():
+        eval(code)
 
 
 @pytest.mark.parametrize("words", [["x.zip"], ["hw1"], ["hw1", "x", "y"], []])
