@@ -37,10 +37,10 @@ def test_each_place_is_changed_once_and_each_statement_dropped(statement, expect
 
 
 def test_only_the_lines_of_the_solution_are_changed():
-    source = 'def f(x):\n    "text"\n    y = x + 1\n    return y\n'
+    source = 'def f(x):\n    """Text."""\n    y = x + 1\n    return y\n'
     assert news(source, first=3, last=3) == {"y = x - 1", "y = x + 2", DROPPED}
     whole = [text for _, _, new, text in mutation.changes(ast.parse(source)) if new == "y = x - 1"]
-    assert whole == ["def f(x):\n    'text'\n    y = x - 1\n    return y"]
+    assert whole == [source.replace("+", "-").strip()]
 
 
 def test_the_tests_notice_a_change_and_a_hole_is_found():
