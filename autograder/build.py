@@ -25,7 +25,7 @@ from typing import Any
 
 from autograder import course, markers, schedule
 from autograder.course import ROOT, CourseError, Homework
-from autograder.markers import Master, Question
+from autograder.markers import Block, Master, Question
 
 TASK_TABLE = ("<!-- BEGIN GENERATED TASKS -->", "<!-- END GENERATED TASKS -->")
 SCHEDULE = ("<!-- BEGIN GENERATED SCHEDULE -->", "<!-- END GENERATED SCHEDULE -->")
@@ -218,6 +218,12 @@ def master_path(homework: Homework, root: Path = ROOT) -> Path:
 def module_path(homework: Homework, root: Path = ROOT) -> Path:
     """The solved student module of a homework."""
     return root / "solutions" / "hlmtools" / f"{homework.module}.py"
+
+
+def solution_blocks(homework: Homework, root: Path = ROOT) -> tuple[Block, ...]:
+    """What students write in the module of a homework."""
+    path = module_path(homework, root)
+    return markers.module_blocks(_read(path), path.relative_to(root).as_posix())
 
 
 def stub(homework: Homework, root: Path = ROOT) -> str:

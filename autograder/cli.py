@@ -112,7 +112,9 @@ def build(hws: tuple[str, ...], check: bool) -> None:
 
 @main.command()
 @click.argument("hws", metavar="[HW ...]", nargs=-1, type=_HW)
-@click.option("--thorough", is_flag=True, help="Submit every slip on its own.")
+@click.option(
+    "--thorough", is_flag=True, help="Every slip on its own, every mutant, three runs compared."
+)
 def verify(hws: tuple[str, ...], thorough: bool) -> None:
     """Prove that homeworks are sound before anybody sees them."""
     from autograder import verify as verifier
@@ -127,6 +129,23 @@ def verify(hws: tuple[str, ...], thorough: bool) -> None:
         found += len(findings)
     if found:
         sys.exit(1)
+
+
+@main.command()
+@click.argument("hw")
+@click.argument("title")
+def new(hw: str, title: str) -> None:
+    """Begin a homework with a small example in it, which builds, verifies and releases.
+
+    HW is the next id, such as hw7; TITLE is what students read, in quotes.
+    """
+    from autograder import new as writer
+
+    with _step_lines() as say:
+        paths = writer.new(hw, title, progress=say)
+    for path in paths:
+        click.echo(path)
+    click.echo(f"Next: edit {paths[0]} as solutions/AUTHORING.md says; then hlm verify {hw}.")
 
 
 @main.command()

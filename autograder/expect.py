@@ -81,7 +81,7 @@ def quantity(key: str, value: Any, follows: Callable[[], Any] | None = None) -> 
     tolerance = references.tolerances()[entry["tolerance"]]
     got = check.number(value, key)
     right = [entry["value"], *(other["value"] for other in entry.get("also_right", []))]
-    if any(abs(got - each) <= tolerance.width(each) for each in right):
+    if any(_agree(_numbers(value, key), np.array([each]), tolerance) for each in right):
         return
     if follows is not None and _follows(got, follows, tolerance):
         _run.get().followed = True
@@ -237,25 +237,34 @@ def _follows(got: float, follows: Callable[[], Any], tolerance: Any) -> bool:
 
 
 def _numbers(value: Any, name: str, fields: Sequence[str] = ()) -> np.ndarray:
-    """A result as one flat array of numbers: the fields of an object, or the plain data."""
+    """A result as one flat array of numbers: the fields of an object, or the plain data.
+
+    It is of single precision where any part of the result is.
+    """
     if fields:
-        return np.array([check.number(getattr(value, each), f"{name}.{each}") for each in fields])
+        parts = {each: getattr(value, each) for each in fields}
+        single = [check.number(part, f"{name}.{each}") for each, part in parts.items()]
+        return np.array(single, dtype=check.precision(tuple(parts.values())))
     if isinstance(value, RemoteHandle):
         raise Mismatch(f"{name} gives a {value.type_name}; numbers were expected.")
     if isinstance(value, pd.DataFrame):
         value = value.sort_index(key=lambda index: index.map(str))
         value = value[sorted(value.columns, key=str)]
+    precision = check.precision(value)
     if isinstance(value, tuple):  # several numbers or arrays, which need not have one shape
-        return np.concatenate([_numbers(each, name) for each in value]) if value else np.array([])
+        several = [_numbers(each, name) for each in value] or [np.array([])]
+        return np.concatenate(several).astype(precision)
     if np.ndim(value) == 0:
-        return np.array([check.number(value, name)])
-    return check.array(value, name).ravel()
+        return np.array([check.number(value, name)], dtype=precision)
+    return check.array(value, name).ravel().astype(precision)
 
 
 def _agree(got: np.ndarray, want: np.ndarray, tolerance: Any, times: float = 1.0) -> bool:
     if got.shape != want.shape:
         return False
     widths = np.array([tolerance.width(float(each)) for each in want])
+    if got.dtype == np.float32:  # as near as its digits allow
+        widths = np.maximum(widths, check.SINGLE * np.abs(want))
     return bool((np.abs(got - want) <= times * widths).all())
 
 

@@ -273,9 +273,9 @@ def _write(out: Path, homework: Homework, state: str, regraded: bool = False) ->
     notes = _notes(made, before)
     if before is not None and before != text:
         _archive(out, before, regraded)
-    write_text(out / STATE, state)
+    write_text(out / STATE, state, lasting=True)
     if before != text:
-        write_text(path, text)
+        write_text(path, text, lasting=True)
     return notes
 
 

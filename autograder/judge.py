@@ -19,10 +19,9 @@ The way of a submission:
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +31,7 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from autograder import course, expect
+from autograder import course, expect, repair
 from autograder.assignment import ANSWER_PROMPT, Assignment, load, versions
 from autograder.remote import Environment, Kernel, KernelLost, RemoteError, TimeOver
 from autograder.sandbox import Workspace, end_user, kernel_spec, new_folder
@@ -49,11 +48,17 @@ from autograder.verdict import CaseResult, Status, Verdict, WrittenAnswer
 
 MAX_NEW_KERNELS = 6
 MAX_WRITTEN = 20_000
-_CHECK_CELL = re.compile(r"^\s*grader\.check\(\s*[\"'](\w+)[\"']\s*\)", re.MULTILINE)
+NOT_REACHED = "This check was not reached in the time that there is."
+
+Told = Callable[[Verdict], None]
 
 
 def grade_submission(
-    hw: str | Path, submission: Submission, sandbox: str, limits: course.Limits | None = None
+    hw: str | Path,
+    submission: Submission,
+    sandbox: str,
+    limits: course.Limits | None = None,
+    told: Told | None = None,
 ) -> Verdict:
     """Grade one submission.
 
@@ -67,6 +72,8 @@ def grade_submission(
         ``bwrap``, ``user`` or ``none``.
     limits
         Bounds; those of course.toml by default.
+    told
+        Is given what is known so far after each test case.
 
     Returns
     -------
@@ -78,11 +85,11 @@ def grade_submission(
     check_sandbox(sandbox)
     if submission.problem is None:
         try:
-            with Session(assignment, submission, sandbox, limits) as session:
+            with Session(assignment, submission, sandbox, limits, told) as session:
                 session.run_notebook()
                 verdict = session.verdict()
-        except Unreadable as problem:
-            verdict = _unreadable(assignment, submission, str(problem))
+        except repair.Unreadable as problem:
+            verdict = _unreadable(assignment, submission, f"The notebook {problem}.")
     else:
         verdict = _unreadable(assignment, submission, submission.problem)
     seconds = round(time.monotonic() - started, 3)
@@ -98,10 +105,6 @@ def open_session(
         yield session
 
 
-class Unreadable(Exception):
-    """A submission without a notebook that could run; the text says why."""
-
-
 class Session:
     """One submission being graded.
 
@@ -115,6 +118,8 @@ class Session:
         Kind of sandbox.
     limits
         Bounds; those of course.toml by default.
+    told
+        Is given what is known so far after each test case.
 
     Examples
     --------
@@ -131,15 +136,23 @@ class Session:
         submission: Submission,
         sandbox: str,
         limits: course.Limits | None = None,
+        told: Told | None = None,
     ) -> None:
         self.assignment, self.submission = assignment, submission
+        self._told = told
         self.limits = limits or course.load().limits
         self.sandbox = sandbox
-        self.notebook = _read_notebook(submission)
+        self._mended = repair.mend(
+            submission.notebook or b"",
+            assignment.given,
+            list(assignment.tests),
+            has_module=submission.module is not None,
+        )
+        self.notebook = self._mended.notebook
         if reason := assignment.refusal(self.notebook):
-            raise Unreadable(reason)
+            raise repair.Unreadable(reason)
         self.cases: dict[tuple[str, int], CaseResult] = {}
-        self.repairs: list[str] = []
+        self.repairs: list[str] = [*submission.repairs, *self._mended.lines]
         self.alerts: list[str] = [f"brought {name!r}, not used" for name in submission.extra[:20]]
         self.partial = False
         self._executed: dict[str, Any] = {}
@@ -150,7 +163,7 @@ class Session:
         self._recognised: set[str] = set()
         self._refused: dict[tuple[str, int], frozenset[str]] = {}
         self._files = {name: assignment.test_file(name) for name in assignment.tests}
-        self._checks = _check_cells(self.notebook, list(self._files))
+        self._checks = self._mended.checks
         self._taken: dict[str, dict[str, Any]] = {}
         self._kernels = 0
         self._over = False
@@ -159,12 +172,22 @@ class Session:
 
     def __enter__(self) -> Session:
         self._folder = new_folder(self.sandbox)
-        self._space = _lay_out(self._folder, self.assignment, self.submission)
-        module = self.assignment.homework.module
-        if module and self.submission.module is None:
-            self.repairs.append(f"hlmtools/{module}.py was not handed in; its tasks count as empty")
+        self._space = _lay_out(self._folder, self.assignment, self._readable())
         self._start_kernel()
         return self
+
+    def _readable(self) -> Submission:
+        """The submission with its module as it can be read; what is wrong with it is noted."""
+        own, submission = self.assignment.homework.module, self.submission
+        name = f"hlmtools/{own}.py"
+        if not own:
+            return submission
+        if submission.module is None:
+            self.repairs.append(f"{name} was not handed in; its tasks count as empty.")
+            return submission
+        module, lines = repair.module(submission.module, name)
+        self.repairs += lines
+        return replace(submission, module=module)
 
     def __exit__(
         self,
@@ -293,6 +316,8 @@ class Session:
         for position, case in enumerate(test_file.test_cases):
             if bool(case.hidden) == hidden:
                 self.cases[question, position] = self._run_case(test_file, position, index)
+                if self._told is not None:
+                    self._told(self.verdict())
 
     def _run_case(self, test_file: JudgeTestFile, position: int, index: int) -> CaseResult:
         started = time.monotonic()
@@ -356,6 +381,9 @@ class Session:
         return [replace(case, withheld=withheld) for case in cases]
 
     def _counted(self, question: str, position: int) -> CaseResult:
+        if (question, position) not in self.cases:
+            case = self._files[question].test_cases[position]
+            return _not_run(self.assignment, question, case, NOT_REACHED)
         case = self.cases[question, position]
         never = sorted(self._refused[question, position] - self._conduct.answered)
         if not (case.passed and case.hidden and never):
@@ -366,9 +394,8 @@ class Session:
     # --------------------------------------------------------------------------- the verdict
 
     def verdict(self) -> Verdict:
-        """What is known once the notebook has run."""
+        """What is known by now; a case that has not run yet has not passed."""
         cases = tuple(case for name in self._files for case in self._results(name))
-        self.alerts += _not_tamper_proof(cases)
         status: Status = "partial" if self.partial else "repaired" if self.repairs else "ok"
         return Verdict(
             submission=self.submission.id,
@@ -378,9 +405,9 @@ class Session:
             homework=self.assignment.homework.id,
             status=status,
             cases=cases,
-            written=_written_answers(self.assignment, self.notebook),
+            written=_written_answers(self.assignment, self._mended.written),
             repairs=tuple(self.repairs),
-            alerts=tuple(self.alerts),
+            alerts=(*self.alerts, *_not_tamper_proof(cases)),
             executed=self._executed,
             total=_total(self.assignment, cases),
         )
@@ -389,47 +416,12 @@ class Session:
 # ------------------------------------------------------------------------ what a student sent
 
 
-def _read_notebook(submission: Submission) -> NotebookNode:
-    try:
-        notebook = nbformat.reads((submission.notebook or b"").decode("utf-8-sig"), as_version=4)
-        for cell in notebook.cells:
-            cell.source = "".join(cell.source)
-            if cell.cell_type == "code":
-                cell.outputs = []
-                cell.execution_count = None
-    except Exception as error:
-        raise Unreadable(f"the notebook cannot be read ({type(error).__name__})") from None
-    return notebook
-
-
-def _check_cells(notebook: NotebookNode, questions: list[str]) -> dict[int, list[str]]:
-    """Questions by the cell that checks them: its last check cell, else the last cell of all."""
-    places: dict[str, int] = {}
-    for index, cell in enumerate(notebook.cells):
-        if cell.cell_type == "code":
-            places.update(dict.fromkeys(_marked_checks(cell), index))
-            places.update(dict.fromkeys(_CHECK_CELL.findall(cell.source), index))
-    checks: dict[int, list[str]] = {}
-    for question in questions:
-        place = places.get(question, len(notebook.cells) - 1)
-        checks.setdefault(place, []).append(question)
-    return checks
-
-
 def _is_code(cell: NotebookNode) -> bool:
     return cell.cell_type == "code" and bool(cell.source.strip())
 
 
-def _marked_checks(cell: NotebookNode) -> list[str]:
-    """Questions that `otter assign` noted in the metadata of their last cell."""
-    ours = cell.metadata.get("otter")
-    names = ours.get("tests") if isinstance(ours, dict) else None
-    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
-
-
-def _written_answers(assignment: Assignment, notebook: NotebookNode) -> tuple[WrittenAnswer, ...]:
-    """Texts of the written questions, found by the ids of their cells."""
-    texts = {cell.get("id"): cell.source for cell in notebook.cells if cell.cell_type == "markdown"}
+def _written_answers(assignment: Assignment, texts: Mapping[str, str]) -> tuple[WrittenAnswer, ...]:
+    """Answers to the written questions, whose texts are known by the ids of their cells."""
     return tuple(
         WrittenAnswer(
             question=each.name,
@@ -451,15 +443,7 @@ def _lay_out(folder: Path, assignment: Assignment, submission: Submission) -> Wo
 def _unreadable(assignment: Assignment, submission: Submission, problem: str) -> Verdict:
     """Nothing could run: every case failed, and the reason stands in the alerts."""
     cases = [
-        CaseResult(
-            task=assignment.task(name),
-            question=name,
-            name=label(case),
-            points=float(case.points),
-            passed=False,
-            hidden=bool(case.hidden),
-            message="Nothing could be run.",
-        )
+        _not_run(assignment, name, case, "Nothing could be run.")
         for name in assignment.tests
         for case in assignment.test_file(name).test_cases
     ]
@@ -471,8 +455,21 @@ def _unreadable(assignment: Assignment, submission: Submission, problem: str) ->
         homework=assignment.homework.id,
         status="unreadable",
         cases=tuple(cases),
+        repairs=submission.repairs,
         alerts=(problem,),
         total=_total(assignment, cases),
+    )
+
+
+def _not_run(assignment: Assignment, question: str, case: Any, message: str) -> CaseResult:
+    return CaseResult(
+        task=assignment.task(question),
+        question=question,
+        name=label(case),
+        points=float(case.points),
+        passed=False,
+        hidden=bool(case.hidden),
+        message=message,
     )
 
 

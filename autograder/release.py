@@ -116,6 +116,7 @@ def autograder_files(homework: Homework, root: Path = ROOT) -> dict[str, bytes]:
     patterns = [
         "course.toml",
         "requirements.txt",
+        "README.md",
         "pyproject.toml",
         "autograder/**/*.py",
         "autograder/templates/**/*",

@@ -1,7 +1,7 @@
 """A student's notebook as HTML that can do nothing but be read.
 
-Every tag on the page is written here or by mistune's and pygments' own renderers; text of the
-submission is escaped, its HTML is taken apart and only tables are built anew, its pictures are
+Every tag on the page is written here, by mistune's and pygments' own renderers, or passed by nh3;
+text of the submission is escaped, of its HTML nothing but tables is kept, its pictures are
 shown only where they are what they say.
 Sizes are bounded, and no input takes more than time in proportion to its length.
 """
@@ -19,6 +19,7 @@ from functools import lru_cache
 from typing import Any
 
 import mistune
+import nh3
 from markupsafe import Markup, escape
 from PIL import Image
 from pygments import highlight
@@ -262,60 +263,31 @@ def _picture(text: str, kind: str, number: int, budget: _Budget) -> Output | Non
 
 # -------------------------------------------------------------------------------------- tables
 
-_TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*)([^<>]*)>|<!--|<|[^<]+")
-_SPAN = re.compile(r"\b(colspan|rowspan)\s*=\s*[\"']?(\d{1,2})\b")
 _TABLE_TAGS = {"table", "thead", "tbody", "tfoot", "tr", "th", "td", "caption"}
-_SILENT = {"style", "script", "title", "template", "noscript", "textarea", "svg", "math"}
+_SPANS = {"colspan", "rowspan"}
+_SILENT = {"style", "script", "title", "template", "noscript", "textarea", "svg", "math", "iframe"}
 
 
 def _table(text: str) -> Markup:
-    """The tables of an HTML text, built anew from tags without attributes and escaped text.
+    """The tables of an HTML text: no other tag, no attribute but spans.
 
     >>> _table("<table onclick=x><tr><td colspan='2'>1 &lt; 2<script>x</script></table></div>")
-    Markup('<table><tr><td colspan="2">1 &lt; 2</td></tr></table>')
+    Markup('<table><tbody><tr><td colspan="2">1 &lt; 2</td></tr></tbody></table>')
     """
-    parts: list[str] = []
-    opened: list[str] = []
-    silent = ""
-    for match in _TAG.finditer(text):
-        closing, tag = match[1], (match[2] or "").lower()
-        if silent:
-            silent = "" if closing and tag == silent else silent
-        elif tag in _SILENT and not closing:
-            silent = tag
-        elif tag in _TABLE_TAGS:
-            parts.append(_close(opened, tag) if closing else _open(opened, tag, match[3]))
-        elif not tag and opened and opened[-1] in {"td", "th", "caption"}:
-            parts.append(str(escape(clean(html.unescape(match[0])))))
-        elif tag == "br":
-            parts.append(" ")
-    parts += [f"</{tag}>" for tag in reversed(opened)]
-    return Markup("".join(parts))
+    return Markup(
+        nh3.clean(
+            clean(text),
+            tags=_TABLE_TAGS,
+            attributes={"td": _SPANS, "th": _SPANS},
+            clean_content_tags=_SILENT,
+            attribute_filter=_short_span,
+            link_rel=None,
+        )
+    )
 
 
-def _open(opened: list[str], tag: str, attributes: str) -> str:
-    """Opens a tag where it may stand; cells and rows end the ones before them."""
-    outer = {"td": "tr", "th": "tr", "tr": "table"}.get(tag)
-    before = ""
-    if tag in opened and tag != "table":
-        before = _close(opened, tag)
-    if tag == "table" and opened:
-        return ""  # a table in a table is not needed for any result
-    if tag != "table" and (outer or "table") not in opened:
-        return before
-    opened.append(tag)
-    spans = "".join(f' {name}="{number}"' for name, number in _SPAN.findall(attributes)[:2])
-    return f"{before}<{tag}{spans if tag in {'td', 'th'} else ''}>"
-
-
-def _close(opened: list[str], tag: str) -> str:
-    if tag not in opened:
-        return ""
-    closed = []
-    while True:
-        closed.append(opened.pop())
-        if closed[-1] == tag:
-            return "".join(f"</{one}>" for one in closed)
+def _short_span(tag: str, name: str, value: str) -> str | None:
+    return value if re.fullmatch(r"\d{1,2}", value) else None
 
 
 # ------------------------------------------------------------------------------------ markdown

@@ -15,6 +15,7 @@ import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from types import ModuleType
 
 from autograder import build, course
@@ -126,6 +127,25 @@ class AlsoRight:
 
 
 @dataclass(frozen=True)
+class Alternative:
+    """A right function that goes another way than the solution; it has to pass all tests.
+
+    ``solutions/hwN_*/alternatives.py`` lists them as `ALTERNATIVES`.
+
+    Attributes
+    ----------
+    why
+        What is different about it, in a few words.
+    source
+        The function, called as the solved one is; it may use what the student module imports and
+        defines.
+    """
+
+    why: str
+    source: Callable
+
+
+@dataclass(frozen=True)
 class Quantity:
     """One number that is checked.
 
@@ -163,11 +183,26 @@ def load(hw: str) -> ModuleType:
     course.CourseError
         Where the homework is not known or has no such file.
     """
-    path = course.ROOT / "solutions" / course.homework(hw).folder / "slips.py"
+    path = _path(hw, "slips")
     if not path.exists():
         raise course.CourseError(f"{hw} has no slips.py. Write {path.relative_to(course.ROOT)}.")
+    return _imported(path, hw)
+
+
+@cache
+def alternatives(hw: str) -> tuple[Alternative, ...]:
+    """Right functions that go another way, none where there is no ``alternatives.py``."""
+    path = _path(hw, "alternatives")
+    return _imported(path, hw).ALTERNATIVES if path.exists() else ()
+
+
+def _path(hw: str, name: str) -> Path:
+    return course.ROOT / "solutions" / course.homework(hw).folder / f"{name}.py"
+
+
+def _imported(path: Path, hw: str) -> ModuleType:
     build.use_solved()
-    spec = importlib.util.spec_from_file_location(f"slips_{hw}", path)
+    spec = importlib.util.spec_from_file_location(f"{path.stem}_{hw}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -1,8 +1,9 @@
 """Proof that a homework is sound, before anybody sees it.
 
-The solution earns everything, the stub nothing; each known mistake, made on purpose, earns its
-sentence, in grading and in the student's own check; points add up; nothing leaks; tests reach the
-student's code through their parameters only.
+The solution earns everything, and so does each other right way; the stub and a module that refuses
+whatever it is given earn nothing; each known mistake, made on purpose, earns its sentence, in
+grading and in the student's own check; points add up; nothing leaks; tests reach the student's code
+through their parameters only, and notice when the solution is changed in one place.
 """
 
 from __future__ import annotations
@@ -15,18 +16,18 @@ import os
 import symtable
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autograder import build, course, leaks, release
+from autograder import build, course, leaks, mutation, release
 from autograder.build import Progress
 from autograder.course import ROOT, CourseError, Homework
+from autograder.statements import Statement, affected, callers, statements, what_matters
 
 if TYPE_CHECKING:
     from autograder.judge import Session
-    from autograder.slips import Quantity, Slip
+    from autograder.slips import Quantity, Slip, WrongAnswer, WrongFunction
     from autograder.submissions import Submission
     from autograder.verdict import CaseResult, Verdict
 
@@ -43,8 +44,9 @@ def verify(
     hw
         Id of the homework.
     thorough
-        True submits every slip as a submission of its own; False makes them one after the other
-        in one kernel, which takes a minute.
+        True submits every slip as a submission of its own, tries every mutant and compares three
+        runs; False makes the slips one after the other in one kernel and tries every tenth mutant,
+        which takes a minute.
     progress
         Is told in a line what is being tried.
     sandbox
@@ -62,15 +64,14 @@ def verify(
     homework = course.homework(hw)
     progress(f"{hw}: generated files, tests, archive")
     findings = [*static_findings(homework), *hash_findings(homework)]
-    progress(f"{hw}: the untouched stub")
+    progress(f"{hw}: the untouched stub, and one that refuses every call")
     findings += stub_findings(homework, sandbox)
     progress(f"{hw}: the solution")
+    findings += _session_findings(homework, sandbox, progress, slips=not thorough)
     if thorough:
-        findings += solution_findings(homework, _graded(homework, solution(homework), sandbox))
+        findings += repeat_findings(homework, sandbox)
         findings += _thorough_slip_findings(homework, sandbox, progress)
-    else:
-        findings += _session_findings(homework, sandbox, progress)
-    return findings
+    return findings + mutation.findings(homework, thorough, progress)
 
 
 def static_findings(homework: Homework, root: Path = ROOT) -> list[str]:
@@ -204,7 +205,7 @@ def _with_function(module: str, name: str, text: str) -> str:
 
 def _insert_after_answer(notebook: dict[str, Any], statement: str) -> None:
     """Put a statement into a cell of its own, after the last one that gives its names a value."""
-    targets = _Uses.of(statement).stores
+    targets = Statement.of(statement).stores
     cells = notebook["cells"]
     places = [
         index
@@ -218,7 +219,7 @@ def _insert_after_answer(notebook: dict[str, Any], statement: str) -> None:
 
 
 def _cell_stores(source: str) -> set[str]:
-    return {name for statement in _statements(source) for name in statement.stores}
+    return {name for statement in statements(source) for name in statement.stores}
 
 
 # ------------------------------------------------------------------------------------- findings
@@ -255,6 +256,18 @@ def stub_findings(homework: Homework, sandbox: str) -> list[str]:
         findings += [
             f"task {task}: {what} earns {points:g} points" for task, points in earned.items()
         ]
+    return findings
+
+
+def repeat_findings(homework: Homework, sandbox: str, times: int = 3) -> list[str]:
+    """Cases whose result depends on when they are run."""
+    runs = [_graded(homework, solution(homework), sandbox) for _ in range(times)]
+    findings = []
+    for cases in zip(*(run.cases for run in runs), strict=True):
+        if len({(case.passed, case.message, case.slip, case.followed) for case in cases}) > 1:
+            findings.append(
+                f"{cases[0].question}, {cases[0].name}: {times} runs of the solution do not agree"
+            )
     return findings
 
 
@@ -310,41 +323,61 @@ def _content(slip: Slip) -> tuple[str, ...]:
 # ------------------------------------------------------------------- all slips in one kernel
 
 
-def _session_findings(homework: Homework, sandbox: str, progress: Progress) -> list[str]:
-    """The solution and, in the same kernel, one slip after the other: made, tested, undone."""
+def _session_findings(
+    homework: Homework, sandbox: str, progress: Progress, slips: bool = True
+) -> list[str]:
+    """The solution and, in the same kernel, one other right way and one slip after the other."""
     from autograder import judge
 
     submission = solution(homework)
     notebook = [statement for cell in _code_cells(submission) for statement in cell]
-    matters = _what_matters(homework, notebook)
+    matters = what_matters(homework, notebook)
     with judge.open_session(homework.id, submission, sandbox) as session:
         session.run_notebook()
         findings = solution_findings(homework, session.verdict())
+        findings += _alternative_findings(session, homework, matters, progress)
         known: dict[tuple[str, ...], list[CaseResult]] = {}
-        for quantity, slip in _slips(homework):
+        for quantity, slip in _slips(homework) if slips else ():
             progress(f"{homework.id}: {quantity.key}, {slip.name}")
             key = (quantity.task, *_content(slip))
             if key not in known:
-                known[key] = _cases_with(session, homework, quantity, slip, matters)
+                patch = _patch(homework, slip.code, matters[quantity.task])
+                known[key] = _cases_with(session, quantity.task, patch)
             findings += slip_findings(quantity, slip, known[key])
         findings += _undone_findings(homework, session)
     return findings
 
 
-def _cases_with(
-    session: Session,
-    homework: Homework,
-    quantity: Quantity,
-    slip: Slip,
-    matters: dict[str, list[_Uses]],
-) -> list[CaseResult]:
-    """Cases of a task with a slip in the kernel; afterwards the kernel is as before."""
-    make, undo = _patch(homework, slip, matters[quantity.task])
+def _cases_with(session: Session, task: str, patch: tuple[str, str]) -> list[CaseResult]:
+    """Cases of a task with a change in the kernel; afterwards the kernel is as before."""
+    make, undo = patch
     session.patch(make)
     try:
-        return session.run_task(quantity.task)
+        return session.run_task(task)
     finally:
         session.patch(undo)
+
+
+def _alternative_findings(
+    session: Session,
+    homework: Homework,
+    matters: dict[str, list[Statement]],
+    progress: Progress,
+) -> Iterator[str]:
+    """Right functions of another kind that a test does not take."""
+    from autograder import slips
+
+    tasks = {block.function: block.task for block in build.solution_blocks(homework)}
+    for alternative in slips.alternatives(homework.id):
+        code = slips.WrongFunction(alternative.source.__name__, alternative.source)
+        task = tasks[code.function]
+        progress(f"{homework.id}: {code.function}, {alternative.why}")
+        for case in _cases_with(session, task, _patch(homework, code, matters[task])):
+            if not case.passed:
+                yield (
+                    f"{case.question}, {case.name}: fails a right {code.function} "
+                    f"({alternative.why}): {case.message}"
+                )
 
 
 def _undone_findings(homework: Homework, session: Session) -> list[str]:
@@ -357,85 +390,30 @@ def _undone_findings(homework: Homework, session: Session) -> list[str]:
     ]
 
 
-@dataclass(frozen=True)
-class _Uses:
-    """One statement of a notebook with the names that it reads and those it gives a value."""
-
-    text: str
-    loads: frozenset[str]
-    stores: frozenset[str]
-
-    @staticmethod
-    def of(text: str) -> _Uses:
-        """Read a statement; ``x[i] = 1`` counts as a use of x and as a new value."""
-        names = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)]
-        loads = {node.id for node in names if isinstance(node.ctx, ast.Load)}
-        stores = {node.id for node in names if isinstance(node.ctx, ast.Store)}
-        for node in ast.walk(ast.parse(text)):
-            target = node
-            if isinstance(node, (ast.Subscript, ast.Attribute)) and isinstance(node.ctx, ast.Store):
-                while isinstance(target, (ast.Subscript, ast.Attribute)):
-                    target = target.value
-                if isinstance(target, ast.Name):
-                    stores.add(target.id)
-        return _Uses(text, frozenset(loads), frozenset(stores))
-
-
-def _code_cells(submission: Submission) -> Iterator[list[_Uses]]:
+def _code_cells(submission: Submission) -> Iterator[list[Statement]]:
     for cell in json.loads(submission.notebook or b"{}")["cells"]:
         if cell["cell_type"] == "code":
-            yield list(_statements("".join(cell["source"])))
+            yield list(statements("".join(cell["source"])))
 
 
-def _statements(source: str) -> Iterator[_Uses]:
-    """Statements of a cell that can give a name a value; imports and expressions cannot."""
-    lines = [line for line in source.splitlines() if not line.startswith(("%", "!"))]
-    for node in ast.parse("\n".join(lines)).body:
-        if isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.For, ast.With)):
-            yield _Uses.of(ast.unparse(node))
-
-
-def _what_matters(homework: Homework, notebook: list[_Uses]) -> dict[str, list[_Uses]]:
-    """For each task, the statements that its tests depend on, directly or not."""
-    matters = {}
-    for task, parameters in _parameters(homework).items():
-        needed, kept = set(parameters), []
-        for statement in reversed(notebook):
-            if statement.stores & needed:
-                needed |= statement.loads
-                kept.append(statement)
-        matters[task] = kept[::-1]
-    return matters
-
-
-def _parameters(homework: Homework) -> dict[str, set[str]]:
-    """Names that the tests of each task take."""
-    found: dict[str, set[str]] = {}
-    for question in build.read_master(homework).questions:
-        for case in question.cases:
-            (function,) = ast.parse(case.source).body
-            assert isinstance(function, ast.FunctionDef)
-            names = {argument.arg for argument in function.args.args}
-            found.setdefault(question.task, set()).update(names)
-    return found
-
-
-def _patch(homework: Homework, slip: Slip, notebook: list[_Uses]) -> tuple[str, str]:
-    """Code that makes a slip in a kernel where the solution ran, and code that undoes it."""
+def _patch(
+    homework: Homework, code: WrongFunction | WrongAnswer, notebook: list[Statement]
+) -> tuple[str, str]:
+    """Code that makes a change in a kernel where the solution ran, and code that undoes it."""
     from autograder.slips import WrongFunction
 
-    if isinstance(slip.code, WrongFunction):
-        name = slip.code.function
-        make, undo = _swap(homework.module, name, slip.code.text)
-        later = _affected(notebook, set(_callers(homework, name)), frozenset())
+    if isinstance(code, WrongFunction):
+        name = code.function
+        make, undo = _swap(homework.module, name, code.text)
+        later = affected(notebook, set(callers(homework, name)), frozenset())
         return _lines([make], later), _lines([undo], later)
-    targets = _Uses.of(slip.code.statement).stores
+    targets = Statement.of(code.statement).stores
     places = [index for index, each in enumerate(notebook) if targets & each.stores]
     if not places:
         raise CourseError(f"No cell gives {', '.join(sorted(targets))} a value. Mend slips.py.")
     right = [notebook[index] for index in places]
-    later = _affected(notebook[places[-1] + 1 :], set(targets), targets)
-    return _lines([slip.code.statement], later), _lines([], [*right, *later])
+    later = affected(notebook[places[-1] + 1 :], set(targets), targets)
+    return _lines([code.statement], later), _lines([], [*right, *later])
 
 
 def _swap(module: str, name: str, text: str) -> tuple[str, str]:
@@ -449,32 +427,7 @@ def _swap(module: str, name: str, text: str) -> tuple[str, str]:
     return make, f"_module.{name} = {name} = _kept"
 
 
-def _callers(homework: Homework, name: str) -> set[str]:
-    """A function of the student module and those that call it, directly or not."""
-    found = {name}
-    uses = _function_uses(build.solved_module(homework))
-    while more := {caller for caller, used in uses if caller not in found and used & found}:
-        found |= more
-    return found
-
-
-@lru_cache
-def _function_uses(module: str) -> tuple[tuple[str, frozenset[str]], ...]:
-    functions = [node for node in ast.parse(module).body if isinstance(node, ast.FunctionDef)]
-    return tuple((each.name, _Uses.of(ast.unparse(each)).loads) for each in functions)
-
-
-def _affected(notebook: list[_Uses], changed: set[str], fixed: frozenset[str]) -> list[_Uses]:
-    """Statements whose result depends on changed names, but for those that give `fixed` a value."""
-    found = []
-    for statement in notebook:
-        if statement.loads & changed and not statement.stores & fixed:
-            found.append(statement)
-            changed |= statement.stores
-    return found
-
-
-def _lines(first: list[str], statements: list[_Uses]) -> str:
+def _lines(first: list[str], statements: list[Statement]) -> str:
     """One piece of code; a statement that a wrong function makes fail is passed over."""
     guarded = [
         "try:\n    " + each.text.replace("\n", "\n    ") + "\nexcept Exception:\n    pass"

@@ -148,6 +148,26 @@ def frame(
 
 # ------------------------------------------------------------------- value of an answer
 
+SINGLE = 1e-6
+"""Relative rounding error of a few operations in single precision (float32)."""
+
+
+def precision(value: Any) -> type[np.floating]:
+    """np.float32 where a number, an array or a part of a table or tuple is, else np.float64.
+
+    Examples
+    --------
+    >>> precision((1.0, np.float32(2))).__name__, precision([1.0]).__name__
+    ('float32', 'float64')
+    """
+    if isinstance(value, pd.DataFrame):
+        kinds = set(value.dtypes)
+    elif isinstance(value, tuple):
+        kinds = {np.dtype(precision(each)) for each in value}
+    else:
+        kinds = {getattr(value, "dtype", None)}
+    return np.float32 if np.dtype(np.float32) in kinds else np.float64
+
 
 def by_hand(value: Any, expected: Any, name: str, why: str) -> None:
     """Check an answer that can be computed by hand (1e-8 relative).
@@ -171,7 +191,8 @@ def by_hand(value: Any, expected: Any, name: str, why: str) -> None:
         got: Any = number(value, name)
     else:
         got = array(value, name, shape=np.shape(expected))
-    close = np.allclose(got, expected, rtol=1e-8, atol=1e-12)
+    relative = SINGLE if precision(value) == np.float32 else 1e-8
+    close = np.allclose(got, expected, rtol=relative, atol=1e-12)
     assert close, f"{name} should be {expected}, by hand: {why}. Yours is {_short(got)}."
 
 

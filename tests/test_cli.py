@@ -19,6 +19,7 @@ from test_verdict import VERDICT
 
 from autograder import build, cli, course, demo, doctor, grade, release, sandbox, verify
 from autograder.course import CourseError
+from autograder.regrade import Change
 
 
 def hlm(*words: str | Path) -> Result:
@@ -77,6 +78,25 @@ def test_grade_never_weakens_the_sandbox_by_itself(
     assert hlm("grade", "hw1", box, "--out", tmp_path).exit_code == 0
     assert calls[0][2]["sandbox"] == "bwrap"
     assert calls[0][2]["fresh"] is False
+
+
+def test_a_regrade_is_not_taken_over_where_nobody_can_be_asked(
+    monkeypatch: pytest.MonkeyPatch, box: Path, tmp_path: Path
+) -> None:
+    change = Change("ann", "1", "Ann", 2.0, 1.0, ("1.4 psi: from 2 to 1 of 2",))
+
+    def ask(*args: Any, accept: Any, **kwargs: Any) -> list[Any]:
+        if not accept([change]):
+            raise CourseError("Run the same command with --accept.")
+        return [VERDICT]
+
+    monkeypatch.setattr(grade, "grade", ask)
+    words = ("grade", "hw1", box, "--out", tmp_path / "out")
+    refused = hlm(*words)
+    assert refused.exit_code == 1
+    assert "ann: from 2 to 1 (1.4 psi: from 2 to 1 of 2)" in refused.stderr
+    assert refused.stderr.endswith("Run the same command with --accept.\n")
+    assert hlm(*words, "--accept").exit_code == 0
 
 
 def test_build_verify_release_and_demo(calls: list[Any], tmp_path: Path) -> None:

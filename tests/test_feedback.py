@@ -347,7 +347,7 @@ def test_tables_keep_numbers_and_lose_everything_else() -> None:
     table += "<tr><th colspan='2'>a&nbsp;&lt;b</th></tr></thead><tbody><tr><td>1.5</td></table>"
     shown = str(rendering._table(table))
     assert shown == (
-        '<table><thead><tr><th colspan="2">a\xa0&lt;b</th></tr></thead>'
+        '<table><thead><tr><th colspan="2">a&nbsp;&lt;b</th></tr></thead>'
         "<tbody><tr><td>1.5</td></tr></tbody></table>"
     )
 

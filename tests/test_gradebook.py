@@ -137,7 +137,7 @@ def test_a_failed_write_leaves_the_old_file(
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
-        write_text(path, "new")
+        write_text(path, "new", lasting=True)
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["g.csv"]
 
@@ -233,6 +233,16 @@ def test_a_new_hand_in_is_no_regrade(tmp_path: Path) -> None:
     assert not (tmp_path / "regrade.csv").exists()
     with pytest.raises(CourseError, match=r"Nothing in .* was regraded yet"):
         gradebook.changed_since_regrade(tmp_path)
+
+
+def test_what_could_not_be_graded_before_is_no_regrade(tmp_path: Path) -> None:
+    wrong = tuple(replace(case, passed=False) for case in CASES)
+    failed = replace(VERDICT, status="unreadable", cases=wrong)
+    enter(tmp_path, (ANN, failed))
+    enter(tmp_path, (ANN, VERDICT))
+    assert rows_of(tmp_path)[0]["score"] == "0.5"
+    with pytest.raises(CourseError, match="1 goes down"):
+        enter(tmp_path, (ANN, failed))
 
 
 def test_a_submission_that_disappears_is_not_dropped_in_silence(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import miniature
 import pytest
 
-from autograder import build, course, slips, verify
+from autograder import build, course, slips, statements, verify
 from autograder.course import CourseError
 from autograder.slips import Quantity, Slip, WrongAnswer, WrongFunction
 from autograder.verdict import CaseResult, Verdict, WrittenAnswer
@@ -264,17 +264,17 @@ CELLS = [
 ]
 
 
-def _statements() -> list[verify._Uses]:
-    return [statement for cell in CELLS for statement in verify._statements(cell)]
+def _statements() -> list[statements.Statement]:
+    return [statement for cell in CELLS for statement in statements.statements(cell)]
 
 
 def test_statements_that_depend_on_a_change_are_run_again_and_no_others():
     notebook = _statements()
-    texts = [each.text for each in verify._affected(notebook, {"f"}, frozenset())]
+    texts = [each.text for each in statements.affected(notebook, {"f"}, frozenset())]
     assert texts == ["a = f(1)", "b = a + 1", "c = [b, 0]", "c[1] = a", "e = sum(c) + d"]
-    texts = [each.text for each in verify._affected(notebook, {"b"}, frozenset({"b"}))]
+    texts = [each.text for each in statements.affected(notebook, {"b"}, frozenset({"b"}))]
     assert texts == ["c = [b, 0]", "c[1] = a", "e = sum(c) + d"]
-    assert verify._affected(notebook, {"d"}, frozenset())[0].text == "e = sum(c) + d"
+    assert statements.affected(notebook, {"d"}, frozenset())[0].text == "e = sum(c) + d"
 
 
 def test_a_wrong_answer_is_made_and_undone(hw1):
@@ -283,7 +283,7 @@ def test_a_wrong_answer_is_made_and_undone(hw1):
     exec("\n".join(each.text for each in notebook), names)
     before = {key: names[key] for key in "abcde"}
     slip = Slip("s", "", "", WrongAnswer("b = a + 7"))
-    make, undo = verify._patch(hw1, slip, notebook)
+    make, undo = verify._patch(hw1, slip.code, notebook)
     exec(make, names)
     assert [names[key] for key in "abcde"] == [10, 17, [17, 10], 5, 32]
     exec(undo, names)
@@ -293,10 +293,10 @@ def test_a_wrong_answer_is_made_and_undone(hw1):
 def test_a_wrong_function_is_made_and_undone(hw1):
     module = importlib.import_module(f"hlmtools.{hw1.module}")
     right = module.icc
-    notebook = list(verify._statements("x = icc(1.0, 3.0)\ny = 2"))
+    notebook = list(statements.statements("x = icc(1.0, 3.0)\ny = 2"))
     names = {"icc": lambda psi, sigma2: psi / (psi + sigma2)}
     wrong = WrongFunction("icc", len, "def icc(psi, sigma2):\n    return psi / sigma2\n")
-    make, undo = verify._patch(hw1, Slip("s", "", "", wrong), notebook)
+    make, undo = verify._patch(hw1, wrong, notebook)
     try:
         exec(make, names)
         assert names["x"] == 1 / 3
@@ -307,20 +307,20 @@ def test_a_wrong_function_is_made_and_undone(hw1):
 
 
 def test_a_statement_that_fails_with_a_wrong_function_stops_nothing():
-    later = list(verify._statements("a = 1 / 0\nb = 2"))
+    later = list(statements.statements("a = 1 / 0\nb = 2"))
     names: dict = {}
     exec(verify._lines([], later), names)
     assert names["b"] == 2
 
 
 def test_callers_of_a_wrong_function_are_affected_too(hw1):
-    assert verify._callers(hw1, "vc_deviance") == {"vc_deviance", "fit_vc"}
-    assert {"anova_components", "fit_vc"} <= verify._callers(hw1, "cluster_stats")
+    assert statements.callers(hw1, "vc_deviance") == {"vc_deviance", "fit_vc"}
+    assert {"anova_components", "fit_vc"} <= statements.callers(hw1, "cluster_stats")
 
 
 def test_only_what_the_tests_of_a_task_depend_on_matters(hw1, monkeypatch):
-    monkeypatch.setattr(verify, "_parameters", lambda homework: {"1.1": {"b"}, "1.2": {"e"}})
-    matters = verify._what_matters(hw1, _statements())
+    monkeypatch.setattr(statements, "parameters", lambda homework: {"1.1": {"b"}, "1.2": {"e"}})
+    matters = statements.what_matters(hw1, _statements())
     assert [each.text for each in matters["1.1"]] == ["a = f(1)", "b = a + 1"]
     assert [each.text for each in matters["1.2"]][-1] == "e = sum(c) + d"
     assert len(matters["1.2"]) == 6

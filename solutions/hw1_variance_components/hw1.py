@@ -231,6 +231,10 @@ def missing_value_is_refused(cluster_stats):
     expect.raises(
         ValueError, cluster_stats, [1.0, missing, 3.0], ["a", "a", "b"], name="a NaN in y"
     )
+    expect.raises(
+        ValueError, cluster_stats, [1.0, missing, 3.0], ["a", "b", None], name="two missing entries"
+    )
+    expect.raises(ValueError, cluster_stats, [], [], name="no rows at all")
 
 
 # %%
@@ -862,6 +866,7 @@ def criterion_is_the_smallest(fit_vc):
 @test_case(points=1, hidden=True)
 def boundary_is_exact_and_marked_singular(fit_vc):
     from autograder import expect
+    from hlmtools.simulate import two_level
 
     y = [1.0, 9.0, 2.0, 8.5, 1.5, 9.5, 4.0, 6.0]
     fit = fit_vc(y, ["x", "x", "y", "y", "z", "z", "z", "x"])
@@ -869,6 +874,9 @@ def boundary_is_exact_and_marked_singular(fit_vc):
     expect.true(bool(fit.singular), "A fit with psi = 0 should say singular=True.")
     spread = fit_vc([10.0, 14.0, 20.0, 24.0], ["a", "a", "b", "b"])
     expect.true(not bool(spread.singular), "A fit with psi > 0 should say singular=False.")
+    faint = two_level(psi=1, sigma2=9, sizes=[3, 8, 20, 2, 5, 9], beta=50, seed=1417)
+    fit = fit_vc(faint["y"], faint["g"])
+    expect.true(not bool(fit.singular), "A fit with a small psi > 0 should say singular=False.")
 
 
 # %%
@@ -877,6 +885,7 @@ def single_cluster_is_refused(fit_vc):
     from autograder import expect
 
     expect.raises(ValueError, fit_vc, [1.0, 2.0, 4.0], ["a", "a", "a"], name="a single cluster")
+    expect.raises(ValueError, fit_vc, [1.0, 1.0, 4.0, 4.0], list("aabb"), name="equal units")
 
 
 # %%
@@ -1047,6 +1056,8 @@ def correlation_on_other_variances(icc):
     from autograder import expect
 
     expect.agrees("icc", icc, 3.7, 11.9, name="other variances")
+    expect.agrees("icc", icc, 0.2, 0.3, name="small variances")
+    expect.agrees("icc", icc, 4.0, 0.0, name="no variance within clusters")
     expect.agrees("icc", icc, 0.0, 2.5, name="no variance between clusters")
 
 
@@ -1061,6 +1072,8 @@ def reliability_of_one_size_and_of_many(reliability):
     sizes = np.array([1, 2, 9, 30, 250])
     expect.agrees("reliability", reliability, 0.8, 5.3, sizes, name="several sizes")
     expect.agrees("reliability", reliability, 0.0, 5.3, sizes, name="no variance between clusters")
+    expect.agrees("reliability", reliability, 0.2, 0.3, 4, name="small variances")
+    expect.agrees("reliability", reliability, 4.0, 0.0, 3, name="no variance within clusters")
 
 
 # %%
@@ -1069,7 +1082,10 @@ def negative_variance_is_refused(icc, reliability):
     from autograder import expect
 
     expect.raises(ValueError, icc, -1.0, 4.0, name="a negative psi")
+    expect.raises(ValueError, icc, 0.0, 0.0, name="no variance at all")
     expect.raises(ValueError, reliability, -1.0, 4.0, 5, name="a negative psi")
+    expect.raises(ValueError, reliability, 0.0, 0.0, 5, name="no variance at all")
+    expect.raises(ValueError, reliability, 1.0, 4.0, 0, name="a cluster without units")
 
 
 # %%
@@ -1549,6 +1565,8 @@ def impossible_input_is_refused(coverage_range):
 
     expect.raises(ValueError, coverage_range, 10.0, -2.0, name="a negative variance")
     expect.raises(ValueError, coverage_range, 10.0, 2.0, level=95, name="a level of 95")
+    expect.raises(ValueError, coverage_range, 10.0, 2.0, level=1.0, name="a level of 1")
+    expect.raises(ValueError, coverage_range, 10.0, 2.0, level=0.0, name="a level of 0")
 
 
 # %%

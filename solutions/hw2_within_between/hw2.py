@@ -191,6 +191,14 @@ def missing_value_is_refused(within_between):
     expect.raises(
         ValueError, within_between, [1.0, missing, 3.0], ["a", "a", "b"], name="a NaN in x"
     )
+    expect.raises(
+        ValueError,
+        within_between,
+        [1.0, missing, 3.0],
+        ["a", "b", None],
+        name="two missing entries",
+    )
+    expect.raises(ValueError, within_between, [], [], name="no rows at all")
 
 
 # %%
@@ -661,6 +669,7 @@ def boundary_is_exact_and_marked_singular(fit_ri):
     import pandas as pd
 
     from autograder import expect
+    from hlmtools.simulate import two_level
 
     g = list("xxyyzzzx")
     d = pd.DataFrame({"x": [2.0, 1.0, 3.0, 0.0, 1.0, 2.0, 4.0, 3.0]})
@@ -668,6 +677,9 @@ def boundary_is_exact_and_marked_singular(fit_ri):
     fit = fit_ri(y, expect.solved().design(d, ["x"]), g)
     expect.close(fit.psi, 0.0, tolerance="zero", name="psi of very similar clusters")
     expect.true(bool(fit.singular), "A fit with psi = 0 should say singular=True.")
+    faint = two_level(psi=1, sigma2=9, sizes=[3, 8, 20, 2, 5, 9], beta=50, seed=1417)
+    fit = fit_ri(faint["y"], expect.solved().design(faint), faint["g"])
+    expect.true(not bool(fit.singular), "A fit with a small psi > 0 should say singular=False.")
 
 
 # %%
@@ -684,6 +696,7 @@ def impossible_input_is_refused(fit_ri):
     expect.raises(ValueError, fit_ri, y, X, ["a"] * 4, name="a single cluster")
     expect.raises(ValueError, fit_ri, y, X.assign(z=2 * X["x"]), g, name="a column twice")
     expect.raises(ValueError, fit_ri, [1.0, float("nan"), 4.0, 3.0], X, g, name="a missing value")
+    expect.raises(ValueError, fit_ri, y, X.to_numpy(), g, name="an X without names of columns")
 
 
 # %%
@@ -1421,6 +1434,8 @@ def negative_share_is_kept(r2_levels):
 # %%
 @test_case(points=0.5, hidden=True)
 def fits_that_do_not_compare_are_refused(r2_levels):
+    import pandas as pd
+
     from autograder import expect
     from hlmtools.simulate import with_covariate
 
@@ -1432,6 +1447,9 @@ def fits_that_do_not_compare_are_refused(r2_levels):
     shorter = solved.fit_ri(part["y"], solved.design(part, ["x"]), part["g"])
     expect.raises(ValueError, r2_levels, null, ml, name="REML compared with ML")
     expect.raises(ValueError, r2_levels, null, shorter, name="fits of different rows")
+    alike = pd.Series([1.0, 9.0, 2.0, 8.5, 1.5, 9.5, 4.0, 6.0])
+    flat = solved.fit_ri(alike, solved.design(alike.to_frame("y")), list("xxyyzzzx"))
+    expect.raises(ValueError, r2_levels, flat, flat, name="a null model with psi = 0")
 
 
 # %%
@@ -1608,6 +1626,7 @@ def models_that_do_not_compare_are_refused(lrt_fixed):
     expect.raises(ValueError, lrt_fixed, reml0, reml1, name="two fits by REML")
     expect.raises(ValueError, lrt_fixed, ml0, reml1, name="one fit by REML")
     expect.raises(ValueError, lrt_fixed, ml1, ml0, name="the larger model first")
+    expect.raises(ValueError, lrt_fixed, ml1, ml1, name="the same model twice")
 
 
 # %%

@@ -286,11 +286,19 @@ def sums_over_all_rows(cross_products):
 # %%
 @test_case(points=0.5, hidden=True)
 def unusable_rows_are_refused(cross_products):
+    import numpy as np
+
     from autograder import expect
 
     ones = [[1.0], [1.0], [1.0]]
     missing = [1.0, float("nan"), 3.0]
     expect.raises(ValueError, cross_products, missing, ones, ones, list("aab"), name="a NaN in y")
+    labels = ["a", "b", None]
+    expect.raises(
+        ValueError, cross_products, missing, ones, ones, labels, name="two missing entries"
+    )
+    empty = np.empty((0, 1))
+    expect.raises(ValueError, cross_products, [], empty, empty, [], name="no rows at all")
     expect.raises(
         ValueError,
         cross_products,
@@ -485,6 +493,9 @@ def wrong_length_is_refused(relative_factor):
     from autograder import expect
 
     expect.raises(ValueError, relative_factor, [1.0, 2.0], 2, name="two numbers for q = 2")
+    expect.raises(ValueError, relative_factor, [1.0, 2.0, 3.0, 4.0], 2, name="four for q = 2")
+    infinite = [1.0, float("inf"), 3.0]
+    expect.raises(ValueError, relative_factor, infinite, 2, name="an infinite number")
 
 
 # %%
@@ -742,6 +753,17 @@ def form_of_the_fit_of_exam(
     check.number(exam_sigma2, "exam_sigma2", low=0)
     check.number(exam_slope_se, "exam_slope_se", low=0)
     check.number(exam_corr, "exam_corr", low=-1, high=1)
+
+
+# %%
+@test_case()
+def form_of_the_random_intercepts(exam_ri, hsb_ri, bdf_ri):
+    from hlmtools import check
+
+    check.array(exam_ri.Psi, "exam_ri.Psi", shape=(1, 1))
+    check.array(hsb_ri.Psi, "hsb_ri.Psi", shape=(1, 1))
+    check.array(bdf_ri.Psi, "bdf_ri.Psi", shape=(1, 1))
+    assert not bdf_ri.reml, "bdf_ri should be fitted by maximum likelihood, reml=False."
 
 
 # %%
@@ -1043,6 +1065,7 @@ def correlation_of_units_with_the_same_x(icc_at):
 
     Psi = np.array([[3.7, -1.1], [-1.1, 0.8]])
     expect.agrees("icc_at", icc_at, -1.3, Psi, 5.2, name="one value of x")
+    expect.agrees("icc_at", icc_at, -1.3, Psi, 0.0, name="no variance within clusters")
     x = np.array([-3.0, -0.4, 0.0, 1.7])
     expect.agrees("icc_at", icc_at, x, Psi, 5.2, name="several values of x")
 
@@ -1215,6 +1238,8 @@ def other_shapes_are_refused(recenter):
     from autograder import expect
 
     expect.raises(ValueError, recenter, [[4.0]], 1.0, name="a 1 by 1 matrix")
+    Psi = [[4.0, 1.0], [1.0, 2.0]]
+    expect.raises(ValueError, recenter, Psi, float("inf"), name="an infinite origin")
 
 
 # %%
@@ -1741,6 +1766,7 @@ def ranges_at_other_levels(slope_range):
 
     expect.agrees("slope_range", slope_range, -4.2, 7.3, 0.8, name="a level of 80 percent")
     expect.agrees("slope_range", slope_range, 2.5, 0.09, level=0.99, name="99 percent")
+    expect.agrees("slope_range", slope_range, 2.5, 0.0, name="equal slopes")
 
 
 # %%
@@ -1752,6 +1778,7 @@ def shares_of_negative_slopes(p_negative):
     expect.agrees("p_negative", p_negative, -1.2, 2.0, name="a negative mean")
     expect.agrees("p_negative", p_negative, 0.7, 0.0, name="equal positive slopes")
     expect.agrees("p_negative", p_negative, -0.7, 0.0, name="equal negative slopes")
+    expect.agrees("p_negative", p_negative, 0.0, 0.0, name="slopes that are all 0")
 
 
 # %%
@@ -1761,6 +1788,8 @@ def impossible_input_is_refused(slope_range, p_negative):
 
     expect.raises(ValueError, slope_range, 1.0, -2.0, name="a negative variance")
     expect.raises(ValueError, slope_range, 1.0, 2.0, level=95, name="a level of 95")
+    expect.raises(ValueError, slope_range, 1.0, 2.0, level=1.0, name="a level of 1")
+    expect.raises(ValueError, slope_range, 1.0, 2.0, level=0.0, name="a level of 0")
     expect.raises(ValueError, p_negative, 1.0, -2.0, name="a negative variance")
 
 

@@ -39,6 +39,15 @@ def form_of_the_fit_of_exam(exam_fit, exam_psi11, exam_psi21, exam_psi22, exam_s
 
 @test_case(points=0, hidden=False,
     success_message="The form is right; the value is checked at grading.")
+def form_of_the_random_intercepts(exam_ri, hsb_ri, bdf_ri):
+    from hlmtools import check
+    check.array(exam_ri.Psi, 'exam_ri.Psi', shape=(1, 1))
+    check.array(hsb_ri.Psi, 'hsb_ri.Psi', shape=(1, 1))
+    check.array(bdf_ri.Psi, 'bdf_ri.Psi', shape=(1, 1))
+    assert not bdf_ri.reml, 'bdf_ri should be fitted by maximum likelihood, reml=False.'
+
+@test_case(points=0, hidden=False,
+    success_message="The form is right; the value is checked at grading.")
 def form_of_the_other_fits(hsb_fit, hsb_rs_psi11, hsb_rs_psi22, bdf_rs_psi11, bdf_rs_psi22, bdf_rs_corr):
     from hlmtools import check
     check.no_slip('hsb_rs_deviance', getattr(hsb_fit, 'deviance', hsb_fit))
