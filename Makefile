@@ -52,12 +52,14 @@ $(READY): requirements.txt pyproject.toml
 	@touch $@
 
 sandbox:
-	@command -v bwrap > /dev/null && exit 0; \
+	@command -v bwrap > /dev/null && ldconfig -p 2> /dev/null | grep -q libseccomp.so.2 && exit 0; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
-	  echo "Installing bubblewrap, in which submissions run (apt-get install bubblewrap) ..."; \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq bubblewrap > /dev/null; \
+	  echo "Installing what submissions run in (apt-get install bubblewrap libseccomp2) ..."; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq bubblewrap libseccomp2 > /dev/null; \
+	elif command -v bwrap > /dev/null; then \
+	  echo "Without libseccomp dangerous system calls are not refused: sudo apt-get install libseccomp2"; \
 	else \
-	  echo "bubblewrap is needed to run submissions: sudo apt-get install bubblewrap"; exit 1; \
+	  echo "bubblewrap is needed to run submissions: sudo apt-get install bubblewrap libseccomp2"; exit 1; \
 	fi
 
 clean:  ## take away .venv, dist and demo

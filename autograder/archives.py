@@ -22,11 +22,15 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from autograder.repair import without_outputs
+
 MAX_ENTRIES = 10_000  # files in one archive or one student's folder
 MAX_DIRECTORY = 4 * 2**20  # bytes of an archive's table of contents, read at once
 MAX_CLASS = 10  # times as much in the archive of a whole class
 MAX_RATIO = 200  # unpacked to packed; text packs 3 to 20 times
 MAX_DEPTH = 8  # folders within folders
+MAX_WITH_OUTPUTS = 256 * 2**20  # a notebook with the outputs that are passed over
+NOTEBOOK = re.compile(r"\.ipynb(\.txt|\.json)?\Z", re.IGNORECASE)
 
 _FREE_RATIO = 2**20  # below this size the ratio does not matter
 _JUNK = {"__macosx", "thumbs.db", "desktop.ini", "__zip_filename__"}
@@ -103,12 +107,31 @@ def read_disk(path: Path, limit: int) -> bytes:
 
 
 def _bounded(file: IO[bytes], limit: int, name: str) -> bytes:
-    data = bytearray()
+    """Content up to a limit; that of a notebook without its outputs, which do not count."""
+    pieces = _pieces(file, limit, name)
+    content = without_outputs(pieces, limit) if is_notebook(name) else b"".join(pieces)
+    if content is None:
+        raise Unreadable(f"{shown(name)} {_too_large(limit)}.")
+    return content
+
+
+def _pieces(file: IO[bytes], limit: int, name: str) -> Iterator[bytes]:
+    read, most = 0, _most(limit, name)
     while piece := file.read(2**16):
-        data += piece
-        if len(data) > limit:
-            raise Unreadable(f"{shown(name)} {_too_large(limit)}.")
-    return bytes(data)
+        read += len(piece)
+        if read > most:
+            raise Unreadable(f"{shown(name)} {_too_large(most)}.")
+        yield piece
+
+
+def _most(limit: int, name: str) -> int:
+    """Bytes that are read at most: of a notebook more than are kept."""
+    return max(limit, MAX_WITH_OUTPUTS) if is_notebook(name) else limit
+
+
+def is_notebook(name: str) -> bool:
+    """Whether a name is a notebook's; some browsers append a suffix of their own."""
+    return NOTEBOOK.search(name) is not None
 
 
 def _too_large(limit: int) -> str:
@@ -292,8 +315,9 @@ def _refusal(entry: zipfile.ZipInfo, twice: bool, limit: int) -> str | None:
         return "is encrypted; export without a password"
     if entry.compress_type not in _METHODS:
         return "is packed in an unusual way; use the zip that the notebook's last cell makes"
-    if entry.file_size > limit:
-        return _too_large(limit)
+    most = _most(limit, entry.filename)
+    if entry.file_size > most:
+        return _too_large(most)
     if entry.file_size > max(_FREE_RATIO, MAX_RATIO * entry.compress_size):
         return f"unpacks to more than {MAX_RATIO} times its size"
     return None

@@ -17,7 +17,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from autograder import build, course, expect
+from autograder import build, course, expect, repair
 from autograder.markers import Question, task_of
 from autograder.submissions import Submission
 from autograder.testfile import JudgeTestFile
@@ -48,12 +48,15 @@ class Assignment:
         Each written question with its points and the id of its answer's cell.
     functions
         Names that mean functions of the student module.
+    given
+        Cells of the notebook as it is handed out, by which a damaged one is mended.
     """
 
     homework: course.Homework
     tests: dict[str, str]
     written: tuple[WrittenQuestion, ...]
     functions: frozenset[str]
+    given: tuple[repair.Given, ...] = ()
 
     def task(self, question: str) -> str:
         """The task that a question belongs to."""
@@ -134,6 +137,7 @@ def _load(hw: str, built: build.Built) -> Assignment:
         tests={name: (tests / f"{name}.py").read_text(encoding="utf-8") for name in names},
         written=_written_questions(questions, built.student / f"{hw}.ipynb"),
         functions=_function_names(homework),
+        given=repair.given_cells((built.student / f"{hw}.ipynb").read_text(encoding="utf-8")),
     )
 
 

@@ -96,7 +96,12 @@ def judge_digest(hw: str | Path) -> str:
         return _digest(hashlib.sha256(hw.read_bytes()).hexdigest(), _content(code_of("judge")))
     held = assignment.load(hw)
     homework = held.homework
-    given = {"tests": held.tests, "written": held.written, "functions": sorted(held.functions)}
+    given = {
+        "tests": held.tests,
+        "written": held.written,
+        "functions": sorted(held.functions),
+        "cells": held.given,
+    }
     return _digest(
         json.dumps(given, sort_keys=True, default=repr),
         _content([*code_of("judge"), *_course_files(homework)]),

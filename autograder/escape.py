@@ -45,7 +45,7 @@ def attempts(secrets: list[str], port: int, abstract: str, host_pid: int) -> dic
         "reads a secret of the host": lambda: any(map(os.path.exists, secrets)),
         "reads other files of the host": lambda: _opens("/etc/shadow") or os.listdir("/home"),
         "reads the folders of other submissions": _sees_other_submissions,
-        "reads the first process": lambda: _opens("/proc/1/environ") or _opens("/proc/1/mem"),
+        "reads an environment that is not its own": _reads_other_environment,
         "writes to the interpreter": lambda: _opens(sys.executable, "r+b"),
         "writes to the system": lambda: any(
             _made(f"{folder}/x") for folder in ("/usr", "/etc", "")
@@ -102,6 +102,11 @@ def _reaches(family: int, address: Any) -> bool:
         line.settimeout(2)
         line.connect(address)
     return True
+
+
+def _reads_other_environment() -> bool:
+    known = Path("/proc/self/environ").read_bytes().split(b"\0")
+    return any(part not in known for part in Path("/proc/1/environ").read_bytes().split(b"\0"))
 
 
 def _opens_network_socket() -> bool:

@@ -113,7 +113,7 @@ class Foreign(Assignment):
         name = ours.get("assignment_name") if isinstance(ours, dict) else None
         if self.assignment_name is None or name == self.assignment_name:
             return None
-        return f"the notebook is of {str(name)[:80]!r}, not of {self.assignment_name!r}"
+        return f"is of {str(name)[:80]!r}, not of {self.assignment_name!r}"
 
     def total(self, earned: float, possible: float) -> tuple[float, float] | None:
         """Points in all where they are not the sum of the cases' points."""

@@ -186,9 +186,11 @@ def _enter_namespaces(new_user: bool) -> None:
     flags = _NEW_MOUNTS | _NEW_CGROUP | _NEW_IPC | _NEW_PIDS | _NEW_NETWORK
     _call("unshare", flags | (_NEW_USER if new_user else 0))
     if new_user:
+        _call("prctl", _SET_DUMPABLE, 1, 0, 0, 0)  # else these files belong to root
         Path("/proc/self/setgroups").write_text("deny")
         Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
         Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+        _call("prctl", _SET_DUMPABLE, 0, 0, 0, 0)
     if _KEYCTL is not None:  # a keyring that is shared with nobody, where the kernel has any
         _libc.syscall(_KEYCTL, _JOIN_SESSION_KEYRING, None)
 

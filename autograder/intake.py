@@ -162,8 +162,10 @@ class _Roster:
         return found[0] if len(found) == 1 else None
 
     def of_person(self, person: Person, platform: str) -> Student | None:
-        """By the platform's own id, then by others, then by name."""
-        kinds = (_OWN.get(platform, "student_id"), "student_id", "login", "email")
+        """By the platform's own id, by others only where the roster lacks it; then by name."""
+        kind = _OWN.get(platform, "student_id")
+        known = any(kind == each for each, _ in self._by_id)
+        kinds = (kind,) if known else ("student_id", "login", "email")
         own = self.by_id(person.student_id, *kinds) or self.by_id(person.email, "email")
         anonymous = person.student_id.startswith("anon_")
         return own or (None if anonymous else self.by_name(person.name))
@@ -190,23 +192,33 @@ def _identified(
     )
     joined_up = []
     for each in claimed:
-        matched = _students(each, roster)
-        team = roster.groups.get(squeeze(joined(each.people, "name"))) if each.people else None
-        if team and not any(matched):
-            matched = list(team)
-        elif len(matched) == 1 and matched[0] and matched[0].group:
-            # one hands in for the team, unless others of it did so themselves
-            mates = roster.groups[squeeze(matched[0].group)]
-            alone = [one for one in mates if one is matched[0] or not individually[one.person]]
-            matched = list(alone) if each.platform in {"canvas", ""} else matched
+        matched = _with_team(each, _students(each, roster), roster, individually)
         if not any(matched):
             unmatched.append(f"{each.id} ({_claims(each)}): nobody in the roster fits")
         joined_up.append(_with_people(each, matched))
     return joined_up, unmatched
 
 
+def _with_team(
+    each: Submission,
+    matched: list[Student | None],
+    roster: _Roster,
+    individually: Mapping[Person, int],
+) -> list[Student | None]:
+    """All of a team, by its name or where one of it hands in and the others did not themselves."""
+    named = roster.groups.get(squeeze(joined(each.people, "name")), [])
+    if named and not any(matched):
+        return list(named)
+    first = matched[0] if len(matched) == 1 else None
+    if first is None or not first.group or each.platform not in {"canvas", ""}:
+        return matched
+    mates = roster.groups[squeeze(first.group)]
+    return [one for one in mates if one is first or not individually.get(one.person)]
+
+
 def _students(each: Submission, roster: _Roster) -> list[Student | None]:
-    if each.people:
+    """Who the roster says it is; what a platform knows nobody for is not guessed from a name."""
+    if each.people or each.platform:
         return [roster.of_person(person, each.platform) for person in each.people]
     # a file's own name is the student's word: it counts only where no folder stands over it
     *folders, file = each.source.split("/")

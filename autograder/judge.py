@@ -19,10 +19,9 @@ The way of a submission:
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +31,7 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from autograder import course, expect
+from autograder import course, expect, repair
 from autograder.assignment import ANSWER_PROMPT, Assignment, load, versions
 from autograder.remote import Environment, Kernel, KernelLost, RemoteError, TimeOver
 from autograder.sandbox import Workspace, end_user, kernel_spec, new_folder
@@ -52,8 +51,6 @@ MAX_WRITTEN = 20_000
 NOT_REACHED = "This check was not reached in the time that there is."
 
 Told = Callable[[Verdict], None]
-
-_CHECK_CELL = re.compile(r"^\s*grader\.check\(\s*[\"'](\w+)[\"']\s*\)", re.MULTILINE)
 
 
 def grade_submission(
@@ -91,8 +88,8 @@ def grade_submission(
             with Session(assignment, submission, sandbox, limits, told) as session:
                 session.run_notebook()
                 verdict = session.verdict()
-        except Unreadable as problem:
-            verdict = _unreadable(assignment, submission, str(problem))
+        except repair.Unreadable as problem:
+            verdict = _unreadable(assignment, submission, f"The notebook {problem}.")
     else:
         verdict = _unreadable(assignment, submission, submission.problem)
     seconds = round(time.monotonic() - started, 3)
@@ -106,10 +103,6 @@ def open_session(
     """A session that stays open, to run single tasks again (`verify` plants slips this way)."""
     with Session(load(hw), submission, sandbox, limits) as session:
         yield session
-
-
-class Unreadable(Exception):
-    """A submission without a notebook that could run; the text says why."""
 
 
 class Session:
@@ -149,11 +142,17 @@ class Session:
         self._told = told
         self.limits = limits or course.load().limits
         self.sandbox = sandbox
-        self.notebook = _read_notebook(submission)
+        self._mended = repair.mend(
+            submission.notebook or b"",
+            assignment.given,
+            list(assignment.tests),
+            has_module=submission.module is not None,
+        )
+        self.notebook = self._mended.notebook
         if reason := assignment.refusal(self.notebook):
-            raise Unreadable(reason)
+            raise repair.Unreadable(reason)
         self.cases: dict[tuple[str, int], CaseResult] = {}
-        self.repairs: list[str] = []
+        self.repairs: list[str] = [*submission.repairs, *self._mended.lines]
         self.alerts: list[str] = [f"brought {name!r}, not used" for name in submission.extra[:20]]
         self.partial = False
         self._executed: dict[str, Any] = {}
@@ -164,7 +163,7 @@ class Session:
         self._recognised: set[str] = set()
         self._refused: dict[tuple[str, int], frozenset[str]] = {}
         self._files = {name: assignment.test_file(name) for name in assignment.tests}
-        self._checks = _check_cells(self.notebook, list(self._files))
+        self._checks = self._mended.checks
         self._taken: dict[str, dict[str, Any]] = {}
         self._kernels = 0
         self._over = False
@@ -173,12 +172,22 @@ class Session:
 
     def __enter__(self) -> Session:
         self._folder = new_folder(self.sandbox)
-        self._space = _lay_out(self._folder, self.assignment, self.submission)
-        module = self.assignment.homework.module
-        if module and self.submission.module is None:
-            self.repairs.append(f"hlmtools/{module}.py was not handed in; its tasks count as empty")
+        self._space = _lay_out(self._folder, self.assignment, self._readable())
         self._start_kernel()
         return self
+
+    def _readable(self) -> Submission:
+        """The submission with its module as it can be read; what is wrong with it is noted."""
+        own, submission = self.assignment.homework.module, self.submission
+        name = f"hlmtools/{own}.py"
+        if not own:
+            return submission
+        if submission.module is None:
+            self.repairs.append(f"{name} was not handed in; its tasks count as empty.")
+            return submission
+        module, lines = repair.module(submission.module, name)
+        self.repairs += lines
+        return replace(submission, module=module)
 
     def __exit__(
         self,
@@ -396,7 +405,7 @@ class Session:
             homework=self.assignment.homework.id,
             status=status,
             cases=cases,
-            written=_written_answers(self.assignment, self.notebook),
+            written=_written_answers(self.assignment, self._mended.written),
             repairs=tuple(self.repairs),
             alerts=(*self.alerts, *_not_tamper_proof(cases)),
             executed=self._executed,
@@ -407,47 +416,12 @@ class Session:
 # ------------------------------------------------------------------------ what a student sent
 
 
-def _read_notebook(submission: Submission) -> NotebookNode:
-    try:
-        notebook = nbformat.reads((submission.notebook or b"").decode("utf-8-sig"), as_version=4)
-        for cell in notebook.cells:
-            cell.source = "".join(cell.source)
-            if cell.cell_type == "code":
-                cell.outputs = []
-                cell.execution_count = None
-    except Exception as error:
-        raise Unreadable(f"the notebook cannot be read ({type(error).__name__})") from None
-    return notebook
-
-
-def _check_cells(notebook: NotebookNode, questions: list[str]) -> dict[int, list[str]]:
-    """Questions by the cell that checks them: its last check cell, else the last cell of all."""
-    places: dict[str, int] = {}
-    for index, cell in enumerate(notebook.cells):
-        if cell.cell_type == "code":
-            places.update(dict.fromkeys(_marked_checks(cell), index))
-            places.update(dict.fromkeys(_CHECK_CELL.findall(cell.source), index))
-    checks: dict[int, list[str]] = {}
-    for question in questions:
-        place = places.get(question, len(notebook.cells) - 1)
-        checks.setdefault(place, []).append(question)
-    return checks
-
-
 def _is_code(cell: NotebookNode) -> bool:
     return cell.cell_type == "code" and bool(cell.source.strip())
 
 
-def _marked_checks(cell: NotebookNode) -> list[str]:
-    """Questions that `otter assign` noted in the metadata of their last cell."""
-    ours = cell.metadata.get("otter")
-    names = ours.get("tests") if isinstance(ours, dict) else None
-    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
-
-
-def _written_answers(assignment: Assignment, notebook: NotebookNode) -> tuple[WrittenAnswer, ...]:
-    """Texts of the written questions, found by the ids of their cells."""
-    texts = {cell.get("id"): cell.source for cell in notebook.cells if cell.cell_type == "markdown"}
+def _written_answers(assignment: Assignment, texts: Mapping[str, str]) -> tuple[WrittenAnswer, ...]:
+    """Answers to the written questions, whose texts are known by the ids of their cells."""
     return tuple(
         WrittenAnswer(
             question=each.name,
@@ -481,6 +455,7 @@ def _unreadable(assignment: Assignment, submission: Submission, problem: str) ->
         homework=assignment.homework.id,
         status="unreadable",
         cases=tuple(cases),
+        repairs=submission.repairs,
         alerts=(problem,),
         total=_total(assignment, cases),
     )

@@ -154,7 +154,7 @@ def _cost(days: int, free: int, penalty: float, max_score: float, policy: LatePo
     bank = f"{_days(free)} came out of your {policy.bank_days} free late days." if free else ""
     rule = f"{policy.percent_per_day:g} percent of the {max_score:g} points possible for each day"
     taken = f"For {_days(paid)} late, {_number(penalty)} points are taken off ({rule})."
-    return " ".join(filter(None, [bank, taken if paid and policy.percent_per_day else ""]))
+    return " ".join(filter(None, [bank, taken if paid and penalty else ""]))
 
 
 def _days(count: int) -> str:

@@ -22,8 +22,8 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
-from contextlib import closing, suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -144,7 +144,8 @@ class SandboxProvisioner(LocalProvisioner):
             if self.request and self._start_warm(entrances):
                 return self.connection_info
             kwargs["preexec_fn"] = partial(_enter, entrances)
-            return await super().launch_kernel(cmd, **kwargs)
+            with _filtered(cmd) as (cmd, descriptors):
+                return await super().launch_kernel(cmd, pass_fds=descriptors, **kwargs)
         finally:
             for entrance in entrances:
                 os.close(entrance)
@@ -162,6 +163,18 @@ class SandboxProvisioner(LocalProvisioner):
         await super().cleanup(restart)
         if self._group is not None:
             self._group.remove()
+
+
+@contextmanager
+def _filtered(cmd: list[str]) -> Iterator[tuple[list[str], list[int]]]:
+    """The command with the filter for bubblewrap's own first process, which the user may share."""
+    if cmd[0] != "bwrap" or not seccomp.code():
+        yield cmd, []
+        return
+    with tempfile.TemporaryFile() as file:
+        file.write(seccomp.code())
+        file.seek(0)
+        yield ["bwrap", "--seccomp", str(file.fileno()), *cmd[1:]], [file.fileno()]
 
 
 def _enter(entrances: list[int]) -> None:
@@ -214,7 +227,7 @@ def command(kind: str, space: Workspace, limits: Limits, inner: list[str]) -> li
         return inner
     size = str(limits.disk_mb * 2**20)
     mounts = [*_system_mounts(size), *_workspace_mounts(space, size)]
-    return [*_bwrap(), *mounts, "--chdir", _WORK, "--", *inner]
+    return [*_bwrap(), *mounts, "--remount-ro", "/", "--chdir", _WORK, "--", *inner]
 
 
 # ----------------------------------------------------------------------------------- bubblewrap
@@ -361,7 +374,7 @@ def _forker(control: int, preload: Sequence[str] = forker.PRELOADED) -> list[str
     mounts = [*_system_mounts(str(64 * 2**20)), *_fonts(), "--tmpfs", _WORK]
     mounts += ["--dir", forker.HALL, "--bind", hall, forker.HALL]
     worker = [sys.executable, "-P", f"{_JUDGE_FILES}/forker.py", json.dumps(options)]
-    return [*_bwrap(_forker_rights()), *mounts, "--", *worker]
+    return [*_bwrap(_forker_rights()), *mounts, "--remount-ro", "/", "--", *worker]
 
 
 def _forker_rights() -> list[str]:

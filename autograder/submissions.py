@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import os
 import re
 import unicodedata
@@ -21,10 +20,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any
 
+from autograder import repair
 from autograder.archives import (
     MAX_DEPTH,
+    NOTEBOOK,
     File,
     Unreadable,
     archive_files,
@@ -33,6 +33,7 @@ from autograder.archives import (
     folder_files,
     is_folder,
     is_junk,
+    is_notebook,
     open_file,
     read_disk,
     shown,
@@ -50,7 +51,6 @@ MAX_ID = 80
 _LISTED = 50  # names kept of the files that are not used
 _CLASS_LISTS = {".csv", ".xlsx", ".yml", ".yaml"}  # beside the hand-ins in a class folder
 _STAMPED = re.compile(r"_(20\d\d_\d\d_\d\dT\d\d_\d\d_\d\d_\d{1,6})\.zip\Z")  # by otter's export
-_NOTEBOOK = re.compile(r"\.ipynb(\.txt|\.json)?\Z", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def _hand_ins(path: Path) -> list[HandIn]:
             for name, files in sorted(bundled.items())
         ]
     hand_in = _from_file(path, path.parent)
-    if _is_notebook(path.name):  # in its working folder, its module lies beside it
+    if is_notebook(path.name):  # in its working folder, its module lies beside it
         return [replace(hand_in, files=partial(_beside, path))]
     return [hand_in]
 
@@ -214,9 +214,11 @@ def _newest(folder: Path, likely: list[HandIn]) -> list[HandIn]:
 
 def _from_file(path: Path, root: Path) -> HandIn:
     key = _key(path, root)
-    if _is_notebook(path.name):
-        label = _NOTEBOOK.sub("", path.name)
+    if is_notebook(path.name):
+        label = NOTEBOOK.sub("", path.name)
         return HandIn(label, key, partial(dict, {path.name: partial(read_disk, path)}))
+    if path.suffix.casefold() == ".py":
+        return HandIn(path.stem, key, partial(dict, {path.name: partial(read_disk, path)}))
     if path.suffix.casefold() == ".zip":
         return HandIn(path.stem, key, partial(archive_files, partial(open_file, path)))
     reason = "It is neither a notebook (.ipynb) nor the zip that the last cell exports."
@@ -244,6 +246,7 @@ class _Parts:
     module: bytes | None = None
     extra: tuple[str, ...] = ()
     problem: str | None = None
+    repairs: tuple[str, ...] = ()
     files: tuple[tuple[str, bytes], ...] = ()
 
 
@@ -258,6 +261,7 @@ def _read(hand_in: HandIn, identity: str, module: str, notebook: str) -> Submiss
         module=parts.module,
         extra=_listing([*parts.extra, *hand_in.extra]),
         problem=parts.problem,
+        repairs=parts.repairs,
         files=parts.files,
         email=joined(hand_in.people, "email"),
         attempt=hand_in.attempt,
@@ -280,13 +284,14 @@ def _parts(hand_in: HandIn, module: str, notebook: str) -> _Parts:
         chosen = _choose_notebook({name: files[name] for name in names}, notebook)
         content = files[chosen](MAX_NOTEBOOK)
         _check_notebook(content, chosen)
+        notes = _doubts(names, chosen)
         brought = _choose_module(names, chosen, module)
         source = files[brought](MAX_MODULE) if brought else None
         rest = {name: files[name] for name in names if name not in {chosen, brought}}
         kept = {} if module else _brought(rest, PurePosixPath(chosen).parent)
         brought_files = tuple((name, data) for name, (_, data) in kept.items())
         left = tuple(set(rest) - {whole for whole, _ in kept.values()})
-        return _Parts(content, source, left, files=brought_files)
+        return _Parts(content, source, left, files=brought_files, repairs=notes)
     except Unreadable as reason:
         return _Parts(extra=tuple(names), problem=str(reason))
     except Exception as error:  # hostile bytes find what nobody thought of; the class run goes on
@@ -314,7 +319,7 @@ def _unwrapped(files: Mapping[str, File]) -> Mapping[str, File]:
     for _ in range(MAX_WRAPS):
         visible = [name for name in files if not _is_hidden(name)]
         archives = [name for name in visible if name.casefold().endswith(".zip")]
-        if not archives or any(map(_is_notebook, visible)):
+        if not archives or any(map(is_notebook, visible)):
             break
         newest = newest_export(archives)
         if newest is None:
@@ -347,7 +352,10 @@ def _is_hidden(name: str) -> bool:
 
 
 def _choose_notebook(files: Mapping[str, File], wanted: str) -> str:
-    names = [name for name in files if _is_notebook(name) and _is_inside(name)]
+    inside = [name for name in files if _is_inside(name)]
+    names = [name for name in inside if is_notebook(name)]
+    if not names:
+        names = [name for name in inside if _is_script(name) and _has_checks(files[name])]
     if not names:
         raise Unreadable("It holds no notebook; hand in the zip that the last cell exports.")
     for keep in (lambda name: _is_called(name, wanted), lambda name: _has_checks(files[name])):
@@ -361,9 +369,9 @@ def _choose_notebook(files: Mapping[str, File], wanted: str) -> str:
     return names[0]
 
 
-def _is_notebook(name: str) -> bool:
-    """Whether a name is a notebook's; some browsers append a suffix of their own."""
-    return _NOTEBOOK.search(name) is not None
+def _is_script(name: str) -> bool:
+    """Whether it can be a notebook that was saved as a script; a module of the package is none."""
+    return name.casefold().endswith(".py") and "hlmtools" not in name.casefold().split("/")
 
 
 def _is_inside(name: str) -> bool:
@@ -395,15 +403,19 @@ def _choose_module(names: Iterable[str], notebook: str, module: str) -> str | No
 
 def _check_notebook(content: bytes, name: str) -> None:
     """Refuse what is no notebook at all; damaged cells are the judge's to mend."""
-    file = shown(PurePosixPath(name).name)
-    if not content.strip():
-        raise Unreadable(f"{file} is empty; save the notebook and export it again.")
     try:
-        notebook: Any = json.loads(content)
-    except (ValueError, RecursionError):
-        raise Unreadable(f"{file} is not a notebook: its text is damaged.") from None
-    if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list):
-        raise Unreadable(f"{file} is not a notebook of the present format: it has no cells.")
+        repair.cells(content)
+    except repair.Unreadable as reason:
+        raise Unreadable(f"{shown(PurePosixPath(name).name)} {reason}.") from None
+
+
+def _doubts(names: Iterable[str], chosen: str) -> tuple[str, ...]:
+    """Which notebook was taken where there are several."""
+    others = [name for name in names if is_notebook(name) and name != chosen]
+    if not others:
+        return ()
+    taken = shown(PurePosixPath(chosen).name, 40)
+    return (f"{len(others) + 1} notebooks were handed in; {taken} was graded.",)
 
 
 def _listing(names: Iterable[str]) -> tuple[str, ...]:

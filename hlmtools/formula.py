@@ -141,38 +141,6 @@ def build(formula: str, data: pd.DataFrame, *, ratio: bool = False) -> Design:
     return Design(formula, parsed.response, y, X, x_names, x_spec, terms, data.index, denominator)
 
 
-def build_fixed(formula: str, data: pd.DataFrame, *columns: str) -> Design:
-    """Turn a formula without bars into matrices, for the models without random effects.
-
-    Parameters
-    ----------
-    formula
-        ``"y ~ x*z"``.
-    data
-        One row a level-1 unit.
-    columns
-        Further columns the model uses (clusters, times): they are checked too.
-
-    Examples
-    --------
-    >>> build_fixed("y ~ x", pd.DataFrame({"y": [1.0, 2.0], "x": [0, 1]})).x_names
-    ('Intercept', 'x')
-    """
-    if "|" in formula:
-        raise ValueError(f"formula {formula!r} has a random term; this model takes none.")
-    marked = parse(f"{formula} + (1 | {columns[0] if columns else 'none'})")
-    bars = tuple(Bar("1", f"`{column}`") for column in columns)
-    parsed = ParsedFormula(marked.response, marked.fixed, bars)
-    if len(data) == 0:
-        raise ValueError("data has no rows.")
-    _check_columns(parsed, data)
-    y, _ = _response(parsed.response, data, ratio=False)
-    X, x_spec = _matrix(parsed.fixed, data)
-    return Design(
-        formula, parsed.response, y, X, tuple(x_spec.column_names), x_spec, (), data.index
-    )
-
-
 def new_matrix(spec: ModelSpec, data: pd.DataFrame) -> np.ndarray:
     """Apply the coding of a fit to new rows.
 
@@ -208,7 +176,7 @@ def cluster_labels(group: str, data: pd.DataFrame) -> pd.Series:
     names = [part.strip().strip("`") for part in group.split(":")]
     for name in names:
         if name not in data.columns:
-            raise ValueError(_unknown(name, data))
+            raise ValueError(unknown_column(name, data))
     if len(names) == 1:
         return data[names[0]]
     joined = data[names[0]].astype(str)
@@ -330,6 +298,8 @@ def _column(text: str, data: pd.DataFrame) -> np.ndarray:
     matrix, _ = _matrix(f"0 + {text}", data)
     if matrix.shape[1] != 1:
         raise ValueError(f"response {text!r} gives {matrix.shape[1]} columns; one is needed.")
+    if not np.isfinite(matrix).all():
+        raise ValueError(f"response {text!r} has values that are not finite.")
     return matrix[:, 0]
 
 
@@ -348,9 +318,10 @@ def _random_terms(bars: tuple[Bar, ...], data: pd.DataFrame) -> Iterator[RandomT
         if not names:
             raise ValueError(f"random term ({bar.expr} | {bar.group}) is empty.")
         check_rank(Z, names, f"the random term ({bar.expr} | {bar.group})")
-        count = seen[bar.group] = seen.get(bar.group, -1) + 1
-        key = f"{bar.group}.{count}" if count else bar.group
-        yield RandomTerm(key, bar.group, names, Z, codes, levels, spec)
+        group = str(levels.name)
+        count = seen[group] = seen.get(group, -1) + 1
+        key = f"{group}.{count}" if count else group
+        yield RandomTerm(key, group, names, Z, codes, levels, spec)
 
 
 def cluster_codes(group: str, data: pd.DataFrame) -> tuple[np.ndarray, pd.Index]:
@@ -362,9 +333,10 @@ def cluster_codes(group: str, data: pd.DataFrame) -> tuple[np.ndarray, pd.Index]
     [1, 0, 1]
     """
     codes, levels = pd.factorize(cluster_labels(group, data), sort=True)
+    group = group.replace("`", "")
     if len(levels) < 2:
         raise ValueError(
-            f"grouping factor {group!r} has one cluster ({levels[0]!r}); at least two are needed."
+            f"grouping factor {group!r} has one cluster ({levels[0]}); at least two are needed."
         )
     return codes, pd.Index(levels, name=group)
 
@@ -380,9 +352,9 @@ def _check_columns(parsed: ParsedFormula, data: pd.DataFrame) -> None:
     used = sorted({name for text in pieces for name in _names(text)})
     for name in used:
         if name not in data.columns:
-            raise ValueError(_unknown(name, data))
+            raise ValueError(unknown_column(name, data))
     for name in used:
-        _check_values(name, data[name])
+        check_values(name, data[name])
 
 
 def _names(text: str) -> Iterator[str]:
@@ -394,14 +366,16 @@ def _names(text: str) -> Iterator[str]:
             yield plain
 
 
-def _unknown(name: str, data: pd.DataFrame) -> str:
+def unknown_column(name: str, data: pd.DataFrame) -> str:
+    """The message for a column that is not there, with the nearest name."""
     by_lower = {str(column).lower(): str(column) for column in data.columns}
     near = difflib.get_close_matches(name.lower(), by_lower, n=1)
     hint = f" Did you mean {by_lower[near[0]]!r}?" if near else ""
     return f"column {name!r} is not in the data.{hint}"
 
 
-def _check_values(name: str, values: pd.Series) -> None:
+def check_values(name: str, values: pd.Series) -> None:
+    """Refuse missing and infinite values."""
     missing = int(values.isna().sum())
     if missing:
         raise ValueError(
@@ -415,8 +389,9 @@ def check_rank(matrix: np.ndarray, names: tuple[str, ...], where: str) -> None:
     """Find the first column that the ones before it determine (R's diagonal in a QR)."""
     if not matrix.shape[1]:
         return
-    if not np.isfinite(matrix).all():
-        raise ValueError(f"{where} has values that are not finite after its transformations.")
+    broken = np.flatnonzero(~np.isfinite(matrix).all(axis=0))
+    if broken.size:
+        raise ValueError(f"column {names[broken[0]]!r} of {where} has values that are not finite.")
     length = np.linalg.norm(matrix, axis=0)
     scaled = matrix / np.where(length > 0, length, 1.0)
     left_over = np.abs(np.diagonal(np.linalg.qr(scaled, mode="r")))

@@ -26,22 +26,23 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import optimize, sparse
+from scipy import optimize
 from scipy.special import expit, gammaln, ndtri
 
 from hlmtools.formula import Design, build
 from hlmtools.linear import (
     Block,
     Optimum,
-    Products,
     Reduced,
     cluster_products,
+    draw_random_part,
     eliminate,
     make_blocks,
+    make_products,
     minimise,
     orthonormal,
     pack,
-    thin,
+    quasi_newton,
     unpack,
     warn_about,
 )
@@ -103,9 +104,11 @@ def glmer(
         raise ValueError(f"family {family!r} must be one of {', '.join(FAMILIES)}.")
     design = build(formula, data, ratio=family == "binomial")
     design, trials = _response(design, data, family, weights)
-    shift = _column_or_array(offset, data, "offset") if offset is not None else None
+    known = 0.0 if offset is None else offset
+    shift = _column_or_array(known, data, "offset")
     model = GeneralizedModel.of(design, family, trials, shift, n_agq)
-    optimum = _fit(model)
+    _check_clusters(model)
+    optimum = model.fit()
     result = GeneralizedResult(model, optimum)
     warn_about(result, optimum)
     _warn_about_nodes(model, optimum)
@@ -201,12 +204,12 @@ class GeneralizedModel:
     X: np.ndarray
     R: np.ndarray
     m: np.ndarray
-    offset: np.ndarray | None
+    offset: np.ndarray
     n_agq: int
 
     @classmethod
     def of(
-        cls, design: Design, family: str, m: np.ndarray, offset: np.ndarray | None, n_agq: int
+        cls, design: Design, family: str, m: np.ndarray, offset: np.ndarray, n_agq: int
     ) -> GeneralizedModel:
         """Check what can be fitted, and prepare the columns."""
         blocks = make_blocks(design.terms)
@@ -224,92 +227,55 @@ class GeneralizedModel:
         """Number of free entries of Lambda."""
         return sum(len(block.rows) for block in self.blocks)
 
-    def likelihood(self, n_agq: int | None = None) -> Any:
-        """The function (parameters -> deviance, gradient), with k nodes."""
-        k = n_agq or self.n_agq
-        return Quadrature(self, k) if len(self.blocks) == 1 else Laplace(self)
+    def equal_clusters(self) -> dict[str, int]:
+        """How many clusters of each grouping factor have failures only or successes only.
+
+        Their own log odds are infinite, their modes are finite; counts of Poisson models are not
+        meant.
+        """
+        found = {}
+        for block in self.blocks if self.family == "binomial" else ():
+            y, m = (np.bincount(block.codes, values) for values in (self.design.y, self.m))
+            found[block.terms[0].group] = int(np.sum((y == 0) | (y == m)))
+        return found
+
+    def likelihood(self, n_agq: int) -> Laplace:
+        """The function (parameters -> deviance, gradient), with that many nodes."""
+        return Laplace(self) if n_agq == 1 else Quadrature(self, n_agq)
+
+    def fit(self) -> Optimum:
+        """From the fit without random effects, by way of Laplace, with the nodes asked for."""
+        start = pack([0.5 * np.eye(block.q) for block in self.blocks], self.blocks)
+        near = quasi_newton(self.likelihood(1), np.concatenate([start, plain_fit(self)]))
+        return minimise(self.likelihood(self.n_agq), near, self.blocks)
 
     def deviance_without_random(self) -> float:
         """Deviance of the plain generalized linear model of the same fixed part."""
-        eta = self.X @ plain_fit(self) + (0.0 if self.offset is None else self.offset)
+        eta, y = self.X @ plain_fit(self) + self.offset, self.design.y
         b = self.law.cumulant(eta)[0]
-        y = self.design.y
         return -2.0 * float(y @ eta - self.m @ b + self.law.constant(y, self.m))
 
-    def simulator(self, fit: GeneralizedResult) -> Simulator:
-        """A picklable function that simulates from a fit of this model and refits."""
-        return Simulator(self, fit.predict(random=False, kind="linear").to_numpy(), fit._lambdas)
-
-
-class Simulator:
-    """Draws responses of a fit and fits the model to each."""
-
-    def __init__(self, model: GeneralizedModel, eta: np.ndarray, lambdas: Any) -> None:
-        terms = tuple(replace(term, spec=None) for term in model.design.terms)
-        design = replace(model.design, x_spec=None, terms=terms)
-        self.model, self.eta, self.lambdas = replace(model, design=design), eta, lambdas
-
-    def __call__(self, rng: np.random.Generator) -> GeneralizedResult:
-        eta = self.eta.copy()
-        for block, lam in zip(self.model.blocks, self.lambdas, strict=True):
-            u = rng.standard_normal((len(block.levels), block.q))
-            eta += np.einsum("nq,nq->n", block.Z, (u @ lam.T)[block.codes])
-        y = self.model.law.draw(self.model.law.cumulant(eta)[1], self.model.m, rng)
-        model = replace(self.model, design=replace(self.model.design, y=y))
-        return GeneralizedResult(model, _fit(model))
-
-
-def _fit(model: GeneralizedModel) -> Optimum:
-    """Laplace first, from the fit without random effects; then the nodes asked for."""
-    start = pack([0.5 * np.eye(block.q) for block in model.blocks], model.blocks)
-    x = np.concatenate([start, plain_fit(model)])
-    laplace = model.likelihood(1)
-    optimum = minimise(
-        laplace, x, model.blocks, _first_hessian(model, laplace, x), model.n_agq == 1
-    )
-    if model.n_agq == 1:
-        return optimum
-    x = _lifted(optimum.theta, model)
-    return minimise(model.likelihood(), x, model.blocks, optimum.hessian, exact_hessian=True)
-
-
-def _first_hessian(model: GeneralizedModel, function: Any, x: np.ndarray) -> np.ndarray:
-    """Curvature at the start: by theta measured, by beta that of the model without zeta."""
-    k = model.n_theta
-    hessian = np.zeros((len(x), len(x)))
-    slope = function(x)[1]
-    for i in range(k):
-        moved = x + 0.01 * np.eye(len(x))[i]
-        hessian[i, :k] = (function(moved)[1] - slope)[:k] / 0.01
-    values, vectors = np.linalg.eigh((hessian[:k, :k] + hessian[:k, :k].T) / 2.0)
-    size = np.maximum(np.abs(values), 0.1 * np.abs(values).max(initial=1e-3))
-    hessian[:k, :k] = (vectors * size) @ vectors.T
-    eta = model.X @ x[k:] + (0.0 if model.offset is None else model.offset)
-    w = model.m * model.law.curvature(eta, model.law.cumulant(eta)[1])[0]
-    hessian[k:, k:] = 2.0 * model.X.T @ (w[:, None] * model.X)
-    return hessian
-
-
-def _lifted(theta: np.ndarray, model: GeneralizedModel) -> np.ndarray:
-    """Move a start off the boundary, where the derivative by theta is zero."""
-    lambdas = unpack(theta, model.blocks)
-    lifted = [lam + np.diag(0.05 * (np.diag(lam) == 0.0)) for lam in lambdas]
-    return np.concatenate([pack(lifted, model.blocks), theta[model.n_theta :]])
+    def simulate(self, fit: GeneralizedResult, rng: np.random.Generator) -> GeneralizedResult:
+        """Draw responses of a fit of this model, and fit the model to them."""
+        eta = fit.predict(random=False, kind="linear").to_numpy(copy=True)
+        eta += draw_random_part(self.blocks, fit._lambdas, rng)
+        y = self.law.draw(self.law.cumulant(eta)[1], self.m, rng)
+        model = replace(self, design=replace(self.design, y=y))
+        return GeneralizedResult(model, model.fit())
 
 
 def plain_fit(model: GeneralizedModel) -> np.ndarray:
     """Fit without random effects (iteratively weighted least squares), in the columns of ``X``."""
     X, y, m, law = model.X, model.design.y, model.m, model.law
-    shift = 0.0 if model.offset is None else model.offset
     eta = law.first_guess(y, m)
     beta = np.zeros(X.shape[1])
     for _ in range(30):
         mu = law.cumulant(eta)[1]
         w = np.maximum(m * law.curvature(eta, mu)[0], 1e-12)
-        target = eta - shift + (y - m * mu) / w
+        target = eta - model.offset + (y - m * mu) / w
         new = np.linalg.solve(X.T @ (w[:, None] * X), X.T @ (w * target))
         moved, beta = np.abs(new - beta).max(initial=0.0), new
-        eta = X @ beta + shift
+        eta = X @ beta + model.offset
         if moved < 1e-8:
             break
     spread = np.sqrt(np.diag(np.linalg.inv(X.T @ (w[:, None] * X) / len(X)))).max(initial=0.0)
@@ -318,28 +284,156 @@ def plain_fit(model: GeneralizedModel) -> np.ndarray:
     return beta
 
 
+# ---------------------------------------------------------------- Laplace, any random terms
+
+
+@dataclass(frozen=True, eq=False)
+class Mode:
+    """Random effects u, (J, q) a block, and by row: linear predictor eta, residual e, weight w,
+    its slope. ``height`` is the penalised log-likelihood that the conditional modes maximise."""
+
+    lambdas: list[np.ndarray]
+    u: list[np.ndarray]
+    eta: np.ndarray
+    e: np.ndarray
+    w: np.ndarray
+    w_slope: np.ndarray
+    height: float
+
+
+class Laplace:
+    """Deviance by Laplace's method, and its gradient, as a function of the parameters.
+
+    Each step of the search for the mode is a weighted linear mixed model with working response
+    ``t = Z zeta + (y - mu)/w``, solved by :func:`hlmtools.linear.eliminate` on weighted products.
+    The modes found are where the next search begins.
+    """
+
+    def __init__(self, model: GeneralizedModel) -> None:
+        self.model, self.law, self.blocks = model, model.law, model.blocks
+        self.X, self.y, self.m, self.offset = model.X, model.design.y, model.m, model.offset
+        self.constant = self.law.constant(self.y, self.m)
+        self.u = [np.zeros((len(block.levels), block.q)) for block in self.blocks]
+
+    def __call__(self, x: np.ndarray) -> tuple[float, np.ndarray]:
+        mode = self.mode(x)
+        reduced = self.reduce(mode)
+        log_l = self.constant + mode.height - 0.5 * reduced.logdet
+        return -2.0 * log_l, -2.0 * self._slope(mode, reduced)
+
+    def mode(self, x: np.ndarray) -> Mode:
+        """Penalised iteratively reweighted least squares; a step that goes downhill is halved."""
+        lambdas = unpack(x[: self.model.n_theta], self.blocks)
+        fixed = self.X @ x[self.model.n_theta :] + self.offset
+        here = self._at(fixed, lambdas, self.u)
+        for _ in range(200):
+            E = self.reduce(here, here.eta - fixed + here.e / here.w).E
+            step = [e[:, :, 0] @ lam - v for e, lam, v in zip(E, lambdas, here.u, strict=True)]
+            size = max(np.abs(s).max() for s in step)
+            share = 5.0 / max(size, 5.0)
+            there = here
+            while share > 1e-6:
+                u = [v + share * s for v, s in zip(here.u, step, strict=True)]
+                there = self._at(fixed, lambdas, u)
+                if there.height >= here.height - 1e-9 * abs(here.height):
+                    break
+                share /= 2.0
+            here = there
+            if size < 1e-7:  # converges quadratically: after this step the error is rounding
+                self.u = here.u
+                return here
+        raise np.linalg.LinAlgError("the conditional modes were not found")
+
+    def _at(self, fixed: np.ndarray, lambdas: list[np.ndarray], u: list[np.ndarray]) -> Mode:
+        eta = fixed + self._random_part(lambdas, u)
+        b, mu = self.law.cumulant(eta)
+        w, w_slope = self.law.curvature(eta, mu)
+        height = float(self.y @ eta - self.m @ b - 0.5 * sum(np.sum(v**2) for v in u))
+        w = np.maximum(self.m * w, 1e-10)
+        return Mode(lambdas, u, eta, self.y - self.m * mu, w, self.m * w_slope, height)
+
+    def _random_part(self, lambdas: list[np.ndarray], u: list[np.ndarray]) -> np.ndarray:
+        parts = zip(self.blocks, lambdas, u, strict=True)
+        return np.sum([block.times(v @ lam.T) for block, lam, v in parts], axis=0)
+
+    def reduce(self, mode: Mode, t: np.ndarray | None = None) -> Reduced:
+        """Weighted products of Z, and of Z with a response t, random effects taken out."""
+        W = np.empty((len(self.y), 0)) if t is None else t[:, None]
+        return eliminate(make_products(self.blocks, W, mode.w), mode.lambdas)
+
+    def _slope(self, mode: Mode, reduced: Reduced) -> np.ndarray:
+        """d log L: as in :class:`Quadrature` with one node, a = 0 and K = -H^-1/2."""
+        kappa = -0.5 * mode.w_slope * leverages(self.blocks, mode.lambdas, reduced)
+        E = self.reduce(mode, kappa / mode.w).E
+        h = [part[:, :, 0] @ lam for part, lam in zip(E, mode.lambdas, strict=True)]
+        pull = kappa - mode.w * self._random_part(mode.lambdas, h)
+        both = np.column_stack([mode.e + pull, mode.e])
+        slopes = []
+        parts = zip(self.blocks, mode.lambdas, mode.u, reduced.P, h, strict=True)
+        for block, lam, u, P, step in parts:
+            Ze = cluster_products(block.codes, len(u), block.Z, both)
+            slopes.append(Ze[:, :, 0].T @ u + Ze[:, :, 1].T @ step - P.sum(axis=0) @ lam)
+        return np.concatenate([pack(slopes, self.blocks), self.X.T @ (mode.e + pull)])
+
+
+def leverages(
+    blocks: Sequence[Block], lambdas: Sequence[np.ndarray], reduced: Reduced
+) -> np.ndarray:
+    """Diagonal of ``Z G Z'`` with ``G = Lambda H^-1 Lambda' = Omega - Omega P Omega``."""
+    ZO = [block.Z @ (lam @ lam.T) for block, lam in zip(blocks, lambdas, strict=True)]
+    total = np.zeros(len(ZO[0]))
+    for block, zo, P in zip(blocks, ZO, reduced.P, strict=True):
+        total += np.einsum("nq,nq->n", block.Z, zo)
+        total -= np.einsum("na,nab,nb->n", zo, P[block.codes], zo)
+    if reduced.rest is None:
+        return total
+    KB, D, T = reduced.rest
+    P_first = KB @ (np.eye(len(T)) - T @ D)  # off-diagonal part, first block with the others
+    P_rest = D - D @ T @ D
+    starts = np.cumsum([0, *(len(b.levels) * b.q for b in blocks[1:])])
+    for k, later in enumerate(blocks[1:]):
+        columns = starts[k] + later.codes[:, None] * later.q + np.arange(later.q)
+        rows = blocks[0].codes[:, None] * blocks[0].q + np.arange(blocks[0].q)
+        cross = P_first[rows[:, :, None], columns[:, None, :]]
+        total -= 2.0 * np.einsum("na,nab,nb->n", ZO[0], cross, ZO[k + 1])
+        for i, earlier in enumerate(blocks[1 : k + 1]):
+            rows = starts[i] + earlier.codes[:, None] * earlier.q + np.arange(earlier.q)
+            cross = P_rest[rows[:, :, None], columns[:, None, :]]
+            total -= 2.0 * np.einsum("na,nab,nb->n", ZO[i + 1], cross, ZO[k + 1])
+    return total
+
+
 # ---------------------------------------------------------------- quadrature
 
 
-class Quadrature:
+@dataclass(frozen=True, eq=False)
+class Nodes:
+    """log L (J,), node weights p (J, R), nodes u (J, R, q), means mu (n, R); H = T^-T T^-1."""
+
+    mode: Mode
+    log_l: np.ndarray
+    p: np.ndarray
+    u: np.ndarray
+    mu: np.ndarray
+    H: np.ndarray
+    T: np.ndarray
+
+
+class Quadrature(Laplace):
     """Deviance of a model with one grouping factor, by k^q nodes a cluster; k = 1 is Laplace.
 
-    Arrays by row are sorted by cluster. J clusters, q effects, R = k^q nodes.
+    Rows are sorted by cluster. J clusters, q effects, R = k^q nodes.
     """
 
     def __init__(self, model: GeneralizedModel, k: int) -> None:
-        self.model, self.law, self.block = model, model.law, model.blocks[0]
-        order = np.argsort(self.block.codes, kind="stable")
-        self.codes = self.block.codes[order]
-        self.J, self.q = len(self.block.levels), self.block.q
-        self.starts = np.searchsorted(self.codes, np.arange(self.J))
-        self.X, self.Z = model.X[order], np.ascontiguousarray(self.block.Z[order])
-        self.y, self.m = model.design.y[order], model.m[order]
-        self.single = bool(np.all(self.m == 1.0))
-        self.offset = 0.0 if model.offset is None else model.offset[order]
-        self.constant = self.law.constant(self.y, self.m)
-        self.nodes, self.log_weights = gauss_hermite(k, self.q)
-        self.u = np.zeros((self.J, self.q))
+        super().__init__(model)
+        order = np.argsort(self.blocks[0].codes, kind="stable")
+        block = self.blocks[0].rows_in(order)
+        self.blocks, self.Z, self.codes = (block,), block.Z, block.codes
+        self.X, self.y, self.m = self.X[order], self.y[order], self.m[order]
+        self.offset = self.offset[order]
+        self.starts = np.searchsorted(self.codes, np.arange(len(block.levels)))
+        self.nodes, self.log_weights = gauss_hermite(k, block.q)
 
     def __call__(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         here = self.at(x)
@@ -349,63 +443,32 @@ class Quadrature:
         """Sums over the members of every cluster."""
         return np.add.reduceat(values, self.starts, axis=0)
 
-    def at(self, x: np.ndarray) -> _Nodes:
-        """Everything at the nodes, for parameters x."""
-        lam, beta = self._split(x)
-        fixed = self.X @ beta + self.offset
+    def at(self, x: np.ndarray) -> Nodes:
+        """Everything at the nodes ``u_j + T_j z_r``, for parameters x."""
+        mode = self.mode(x)
+        (lam,), (centre,) = mode.lambdas, mode.u
+        J, q = centre.shape
         ZL = self.Z @ lam
-        mode = self._mode(fixed, ZL)
-        T = np.linalg.inv(np.linalg.cholesky(mode.H)).swapaxes(1, 2)  # T T' = H^-1
+        H = np.eye(q) + cluster_products(self.codes, J, ZL, mode.w[:, None] * ZL)
+        T = np.linalg.inv(np.linalg.cholesky(H)).swapaxes(1, 2)  # T T' = H^-1
         ZLT = _rowwise(ZL, T, self.codes)
         b, mu = self.law.cumulant(mode.eta[:, None] + ZLT @ self.nodes.T)  # (n, R)
-        u = mode.u[:, None, :] + self.nodes @ T.swapaxes(1, 2)  # (J, R, q)
+        u = centre[:, None, :] + self.nodes @ T.swapaxes(1, 2)  # (J, R, q)
         f = self.sums(self.y * mode.eta)[:, None] + self.sums(self.y[:, None] * ZLT) @ self.nodes.T
-        f -= self.sums(b if self.single else self.m[:, None] * b) + 0.5 * np.sum(u**2, axis=2)
+        f -= self.sums(self._counted(b)) + 0.5 * np.sum(u**2, axis=2)
         terms = f + 0.5 * np.sum(self.nodes**2, axis=1) + self.log_weights
         top = terms.max(axis=1, keepdims=True)
         p = np.exp(terms - top)
         total = p.sum(axis=1, keepdims=True)
         logdet_T = np.log(np.diagonal(T, axis1=1, axis2=2)).sum(axis=1)
         log_l = logdet_T + top[:, 0] + np.log(total[:, 0])
-        return _Nodes(log_l, p / total, u, mu, T, mode, lam)
+        return Nodes(mode, log_l, p / total, u, mu, H, T)
 
-    def _split(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        (lam,) = unpack(x[: self.model.n_theta], self.model.blocks)
-        return lam, x[self.model.n_theta :]
+    def _counted(self, values: np.ndarray) -> np.ndarray:
+        """m times a value at every node; single trials need no product."""
+        return values if np.all(self.m == 1.0) else self.m[:, None] * values
 
-    def _mode(self, fixed: np.ndarray, ZL: np.ndarray) -> _Mode:
-        """Newton's method in all clusters at once; a step that goes downhill is halved."""
-        u = self.u
-        eta, mu, f = self._height(fixed, ZL, u)
-        for _ in range(100):
-            w, w_slope = self.law.curvature(eta, mu)
-            e = self.y - self.m * mu
-            slope = self.sums(ZL * e[:, None]) - u
-            weighted = (self.m * w)[:, None] * ZL
-            H = np.eye(self.q) + self.sums(ZL[:, :, None] * weighted[:, None, :])
-            step = np.linalg.solve(H, slope[:, :, None])[:, :, 0]
-            if np.abs(step).max() < 1e-10:
-                self.u = u
-                return _Mode(u, eta, e, self.m * w, self.m * w_slope, H)
-            for _ in range(40):
-                eta, mu, height = self._height(fixed, ZL, u + step)
-                down = height < f - 1e-10 * (1.0 + np.abs(f))
-                if not down.any():
-                    break
-                step[down] /= 2.0
-            u, f = u + step, height
-        raise np.linalg.LinAlgError("the conditional modes were not found")
-
-    def _height(
-        self, fixed: np.ndarray, ZL: np.ndarray, u: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """eta and mu by row, f_j(u) by cluster."""
-        eta = fixed + np.einsum("nq,nq->n", ZL, u[self.codes])
-        b, mu = self.law.cumulant(eta)
-        f = self.sums(self.y * eta - self.m * b) - 0.5 * np.sum(u**2, axis=1)
-        return eta, mu, f
-
-    def _gradient(self, here: _Nodes) -> np.ndarray:
+    def _gradient(self, here: Nodes) -> np.ndarray:
         """d log L by theta and beta.
 
         With p_r the normalised weight of node u_r = u + T z_r, a = sum_r p_r f'(u_r),
@@ -413,7 +476,8 @@ class Quadrature:
 
             d log L = sum_r p_r df(u_r) + a'du + tr(K dH),    H du = d f'(u)
         """
-        mode, lam, T, p = here.mode, here.lam, here.T, here.p
+        mode, T, p = here.mode, here.T, here.p
+        (lam,), (centre,) = mode.lambdas, mode.u
         mean_mu = np.einsum("nr,nr->n", here.mu, p[self.codes])
         residual = self.y - self.m * mean_mu
         g = self._node_scores(here)  # Z_j'(y - mu at node), (J, R, q)
@@ -423,44 +487,19 @@ class Quadrature:
         K = _curvature_weight(T, C.swapaxes(1, 2))
         zl = self.Z @ lam
         kappa = mode.w_slope * np.einsum("nq,nq->n", _rowwise(zl, K, self.codes), zl)
-        h = np.linalg.solve(mode.H, (a + self.sums(zl * kappa[:, None]))[:, :, None])[:, :, 0]
+        h = np.linalg.solve(here.H, (a + self.sums(zl * kappa[:, None]))[:, :, None])[:, :, 0]
         pull = kappa - mode.w * np.einsum("nq,nq->n", zl, h[self.codes])
         d_beta = self.X.T @ (residual + pull)
         S = self.sums(self.Z[:, :, None] * (mode.w[:, None] * zl)[:, None, :])  # Z'WZ Lambda
         d_lam = np.einsum("jr,jra,jrb->ab", p, g, here.u) + 2.0 * np.einsum("jab,jbc->ac", S, K)
-        d_lam += self.sums(self.Z * pull[:, None]).T @ mode.u
+        d_lam += self.sums(self.Z * pull[:, None]).T @ centre
         d_lam += self.sums(self.Z * mode.e[:, None]).T @ h
         return np.concatenate([pack([d_lam], self.model.blocks), d_beta])
 
-    def _node_scores(self, here: _Nodes) -> np.ndarray:
-        mu = here.mu if self.single else self.m[:, None] * here.mu
+    def _node_scores(self, here: Nodes) -> np.ndarray:
+        mu = self._counted(here.mu)
         columns = [self.sums(z * self.y)[:, None] - self.sums(z[:, None] * mu) for z in self.Z.T]
         return np.stack(columns, axis=2)
-
-
-@dataclass(frozen=True, eq=False)
-class _Mode:
-    """Conditional modes u (J, q), and by row: eta, residual e, weight w, its slope; H (J, q, q)."""
-
-    u: np.ndarray
-    eta: np.ndarray
-    e: np.ndarray
-    w: np.ndarray
-    w_slope: np.ndarray
-    H: np.ndarray
-
-
-@dataclass(frozen=True, eq=False)
-class _Nodes:
-    """log L (J,), node weights p (J, R), nodes u (J, R, q), means mu (n, R), T (J, q, q)."""
-
-    log_l: np.ndarray
-    p: np.ndarray
-    u: np.ndarray
-    mu: np.ndarray
-    T: np.ndarray
-    mode: _Mode
-    lam: np.ndarray
 
 
 def gauss_hermite(k: int, q: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -494,145 +533,6 @@ def _curvature_weight(T: np.ndarray, C: np.ndarray) -> np.ndarray:
     M -= 0.5 * M * np.eye(M.shape[1])
     N = 0.5 * (M + M.swapaxes(1, 2))
     return -T @ (0.5 * np.eye(M.shape[1]) + N) @ T.swapaxes(1, 2)
-
-
-# ---------------------------------------------------------------- Laplace, any random terms
-
-
-class Laplace:
-    """Deviance by Laplace's method for several grouping factors.
-
-    Each step of the search for the mode is a weighted linear mixed model with working response
-    ``t = Z zeta + (y - mu)/w``, solved by :func:`hlmtools.linear.eliminate` on weighted products.
-    """
-
-    def __init__(self, model: GeneralizedModel) -> None:
-        self.model, self.law, self.blocks = model, model.law, model.blocks
-        self.y, self.m = model.design.y, model.m
-        self.offset = 0.0 if model.offset is None else model.offset
-        self.constant = self.law.constant(self.y, self.m)
-        self.first = self.blocks[0].sparse_z()
-        self.rest = [block.sparse_z() for block in self.blocks[1:]]
-        self.u = [np.zeros((len(block.levels), block.q)) for block in self.blocks]
-
-    def __call__(self, x: np.ndarray) -> tuple[float, np.ndarray]:
-        lambdas = unpack(x[: self.model.n_theta], self.blocks)
-        beta = x[self.model.n_theta :]
-        u, eta = self._mode(self.model.X @ beta + self.offset, lambdas)
-        b, mu = self.law.cumulant(eta)
-        w, w_slope = (self.m * value for value in self.law.curvature(eta, mu))
-        reduced = self.reduce(w, np.empty((len(w), 0)), lambdas)
-        log_l = self.y @ eta - self.m @ b - 0.5 * sum(np.sum(v**2) for v in u)
-        log_l += self.constant - 0.5 * reduced.logdet
-        slope = self._gradient(lambdas, u, self.y - self.m * mu, w, w_slope, reduced)
-        return -2.0 * float(log_l), -2.0 * slope
-
-    def reduce(self, w: np.ndarray, t: np.ndarray, lambdas: Sequence[np.ndarray]) -> Reduced:
-        """Weighted products of Z with itself and with the columns of t, random effects out."""
-        first = self.blocks[0]
-        wt = w[:, None] * t
-        J = len(first.levels)
-        S = cluster_products(first.codes, J, first.Z, w[:, None] * first.Z)
-        U = cluster_products(first.codes, J, first.Z, wt)
-        products = Products(S, U, t.T @ wt)
-        if self.rest:
-            Zr = sparse.hstack(self.rest, format="csr")
-            WZr = sparse.diags(w) @ Zr
-            products = replace(
-                products,
-                B=thin((self.first.T @ WZr).tocsr()),
-                D=(Zr.T @ WZr).toarray(),
-                Ur=Zr.T @ wt,
-                clusters=tuple(len(block.levels) for block in self.blocks[1:]),
-            )
-        return eliminate(products, lambdas)
-
-    def _mode(
-        self, fixed: np.ndarray, lambdas: Sequence[np.ndarray]
-    ) -> tuple[list[np.ndarray], np.ndarray]:
-        """Penalised iteratively reweighted least squares with halved steps."""
-        u = self.u
-        random = self._random_part(lambdas, u)
-        value = self._penalised(fixed + random, u)
-        for _ in range(200):
-            mu = self.law.cumulant(fixed + random)[1]
-            w = np.maximum(self.m * self.law.curvature(fixed + random, mu)[0], 1e-10)
-            t = random + (self.y - self.m * mu) / w
-            E = self.reduce(w, t[:, None], lambdas).E
-            step = [e[:, :, 0] @ lam - v for e, lam, v in zip(E, lambdas, u, strict=True)]
-            size = max(np.abs(s).max() for s in step)
-            if size < 1e-7:  # converges quadratically: after this step the error is rounding
-                self.u = [v + s for v, s in zip(u, step, strict=True)]
-                return self.u, fixed + self._random_part(lambdas, self.u)
-            share = min(1.0, 5.0 / size)
-            while share > 1e-6:
-                new = [v + share * s for v, s in zip(u, step, strict=True)]
-                moved = self._random_part(lambdas, new)
-                new_value = self._penalised(fixed + moved, new)
-                if new_value >= value - 1e-9 * abs(value):
-                    break
-                share /= 2.0
-            u, random, value = new, moved, new_value
-        raise np.linalg.LinAlgError("the conditional modes were not found")
-
-    def _random_part(self, lambdas: Sequence[np.ndarray], u: Sequence[np.ndarray]) -> np.ndarray:
-        total = np.zeros(len(self.y))
-        for block, lam, v in zip(self.blocks, lambdas, u, strict=True):
-            total += np.einsum("nq,nq->n", block.Z, (v @ lam.T)[block.codes])
-        return total
-
-    def _penalised(self, eta: np.ndarray, u: Sequence[np.ndarray]) -> float:
-        fit = self.y @ eta - self.m @ self.law.cumulant(eta)[0]
-        return float(fit - 0.5 * sum(np.sum(v**2) for v in u))
-
-    def _gradient(
-        self,
-        lambdas: Sequence[np.ndarray],
-        u: Sequence[np.ndarray],
-        e: np.ndarray,
-        w: np.ndarray,
-        w_slope: np.ndarray,
-        reduced: Reduced,
-    ) -> np.ndarray:
-        """As in :class:`Quadrature` with one node: a = 0, K = -H^-1/2."""
-        kappa = -0.5 * w_slope * leverages(self.blocks, lambdas, reduced)
-        E = self.reduce(w, (kappa / np.maximum(w, 1e-300))[:, None], lambdas).E
-        h = [part[:, :, 0] @ lam for part, lam in zip(E, lambdas, strict=True)]
-        pull = kappa - w * self._random_part(lambdas, h)
-        slopes = []
-        for block, lam, v, P, k in zip(self.blocks, lambdas, u, reduced.P, h, strict=True):
-            J, codes = len(block.levels), block.codes
-            Ze = cluster_products(codes, J, block.Z, (e + pull)[:, None])[:, :, 0]
-            Z_e = cluster_products(codes, J, block.Z, e[:, None])[:, :, 0]
-            slopes.append(Ze.T @ v + Z_e.T @ k - P.sum(axis=0) @ lam)
-        return np.concatenate([pack(slopes, self.blocks), self.model.X.T @ (e + pull)])
-
-
-def leverages(
-    blocks: Sequence[Block], lambdas: Sequence[np.ndarray], reduced: Reduced
-) -> np.ndarray:
-    """Diagonal of ``Z G Z'`` with ``G = Lambda H^-1 Lambda' = Omega - Omega P Omega``."""
-    ZO = [block.Z @ (lam @ lam.T) for block, lam in zip(blocks, lambdas, strict=True)]
-    total = np.zeros(len(ZO[0]))
-    for block, zo, P in zip(blocks, ZO, reduced.P, strict=True):
-        total += np.einsum("nq,nq->n", block.Z, zo)
-        total -= np.einsum("na,nab,nb->n", zo, P[block.codes], zo)
-    if reduced.rest is None:
-        return total
-    KB, D, T = reduced.rest
-    P_first = KB @ (np.eye(len(T)) - T @ D)  # off-diagonal part, first block with the others
-    P_rest = D - D @ T @ D
-    starts = np.cumsum([0, *(len(b.levels) * b.q for b in blocks[1:])])
-    for k, later in enumerate(blocks[1:]):
-        columns = starts[k] + later.codes[:, None] * later.q + np.arange(later.q)
-        rows = blocks[0].codes[:, None] * blocks[0].q + np.arange(blocks[0].q)
-        cross = P_first[rows[:, :, None], columns[:, None, :]]
-        total -= 2.0 * np.einsum("na,nab,nb->n", ZO[0], cross, ZO[k + 1])
-        for i, earlier in enumerate(blocks[1 : k + 1]):
-            rows = starts[i] + earlier.codes[:, None] * earlier.q + np.arange(earlier.q)
-            cross = P_rest[rows[:, :, None], columns[:, None, :]]
-            total -= 2.0 * np.einsum("na,nab,nb->n", ZO[i + 1], cross, ZO[k + 1])
-    return total
 
 
 # ---------------------------------------------------------------- what students ask of a fit
@@ -669,32 +569,13 @@ def median_odds_ratio(variance: float) -> float:
 
 def posterior_means(model: GeneralizedModel, x: np.ndarray) -> np.ndarray:
     """Empirical Bayes means of the random effects (J, q), in the columns of the block."""
-    if len(model.blocks) > 1:
-        raise ValueError("posterior means need one grouping factor; use the modes here.")
-    k = max(model.n_agq, 25 if model.blocks[0].q == 1 else 11)
-    here = Quadrature(model, k).at(x) if model.blocks[0].q <= 2 else None
-    if here is None:
-        raise ValueError("posterior means are for one or two random effects; use the modes here.")
-    return np.einsum("jr,jrq->jq", here.p, here.u) @ here.lam.T
-
-
-def mode_covariances(model: GeneralizedModel, x: np.ndarray) -> list[np.ndarray]:
-    """Lambda H^-1 Lambda' at the modes: (J, q, q), one a block."""
-    lambdas = unpack(x[: model.n_theta], model.blocks)
-    function = Laplace(model)
-    _, eta = function._mode(model.X @ x[model.n_theta :] + function.offset, lambdas)
-    w = model.m * model.law.curvature(eta, model.law.cumulant(eta)[1])[0]
-    reduced = function.reduce(w, np.empty((len(w), 0)), lambdas)
-    omegas = [lam @ lam.T for lam in lambdas]
-    return [omega - omega @ P @ omega for omega, P in zip(omegas, reduced.P, strict=True)]
-
-
-def modes(model: GeneralizedModel, x: np.ndarray) -> list[np.ndarray]:
-    """Conditional modes zeta = Lambda u: (J, q), one a block."""
-    lambdas = unpack(x[: model.n_theta], model.blocks)
-    function = Laplace(model)
-    u, _ = function._mode(model.X @ x[model.n_theta :] + function.offset, lambdas)
-    return [v @ lam.T for v, lam in zip(u, lambdas, strict=True)]
+    if len(model.blocks) > 1 or model.blocks[0].q > 2:
+        raise ValueError(
+            "posterior means are for one grouping factor with one or two random effects; "
+            "use the modes (random_effects) here."
+        )
+    here = Quadrature(model, max(model.n_agq, 25 if model.blocks[0].q == 1 else 11)).at(x)
+    return np.einsum("jr,jrq->jq", here.p, here.u) @ here.mode.lambdas[0].T
 
 
 # ---------------------------------------------------------------- responses and checks
@@ -756,6 +637,8 @@ def _column_or_array(given: Any, data: pd.DataFrame, what: str) -> np.ndarray:
             raise ValueError(f"{what}: column {given!r} is not in the data.")
         given = data[given]
     values = np.asarray(given, dtype=float)
+    if np.ndim(given) == 0:
+        values = np.full(len(data), values)
     if values.shape != (len(data),) or not np.isfinite(values).all():
         raise ValueError(f"{what} must be {len(data)} finite numbers, one a row.")
     return values
@@ -769,6 +652,16 @@ def _check_nodes(n_agq: int, blocks: Sequence[Block]) -> None:
             f"n_agq is {n_agq}, but quadrature is for one grouping factor with one or two random "
             "effects; use n_agq=1 (Laplace) for this model."
         )
+
+
+def _check_clusters(model: GeneralizedModel) -> None:
+    for block in model.blocks:
+        group = block.terms[0].group
+        if model.equal_clusters().get(group) == len(block.levels):
+            raise ValueError(
+                f"in every cluster of {group!r} all responses are equal: its variance has no "
+                "finite estimate; use a coarser grouping factor, or describe the clusters."
+            )
 
 
 def _check_separation(model: GeneralizedModel) -> None:

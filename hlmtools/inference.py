@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,16 +13,8 @@ import pandas as pd
 from scipy import optimize
 from scipy.special import binom, chdtrc, ndtri, stdtr
 
-from hlmtools.linear import (
-    Criterion,
-    LinearModel,
-    criterion,
-    eliminate,
-    jacobian,
-    lower_root,
-    minimise,
-    pack,
-)
+from hlmtools.linear import LinearModel, Optimum, jacobian, unpack
+from hlmtools.results import covariances
 
 
 class LRTResult(NamedTuple):
@@ -127,11 +119,14 @@ def _check_comparable(a: Any, b: Any) -> None:
 
 
 def profile_interval(fit: Any, level: float = 0.95) -> pd.DataFrame:
-    """Profile-likelihood intervals of all parameters of a linear mixed model.
+    """Profile-likelihood intervals of all parameters.
 
-    A value t is inside where ``d(t) - d_min <= z^2``, d(t) the ML deviance minimised over all
-    other parameters (Bates et al. 2015, section 5.1.2); a REML fit is refitted by ML, as lme4
-    does.
+    A value is inside where some parameters have it and a deviance within z^2 of the minimum
+    (Bates et al. 2015, section 5.1.2).
+    So the ends of an interval are the largest and the smallest value that the parameter takes in
+    the region ``d(x) <= d_min + z^2``; each is found by one constrained search that starts at
+    the end of the Wald interval.
+    A REML fit is refitted by ML, as lme4 does.
 
     Examples
     --------
@@ -143,45 +138,50 @@ def profile_interval(fit: Any, level: float = 0.95) -> pd.DataFrame:
     sigma                  38.23    67.66
     Intercept            1486.45  1568.55
     """
-    if not isinstance(fit.model, LinearModel):
-        raise ValueError("profile intervals are for lmer fits; use method='wald' or 'boot' here.")
-    z = float(ndtri((1.0 + _checked_level(level)) / 2.0))
-    model = replace(fit.model, reml=False)
-    best = minimise(model.deviance, fit.optimum.theta, model.blocks)
-    components = Components.of(model, best.theta)
-    rows = {
-        name: components.interval(k, best.deviance, z) for k, name in enumerate(components.names)
-    }
-    for k, name in enumerate(model.design.x_names):
-        rows[name] = _fixed_interval(model, best, k, z)
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["lower", "upper"])
+    region = _Region.of(fit.model, fit.optimum, float(ndtri((1.0 + _checked_level(level)) / 2.0)))
+    ends = pd.DataFrame(
+        {side: [region.end(k, sign) for k in range(len(region.names))] for side, sign in _SIDES},
+        index=region.names,
+    )
+    for term in fit.model.design.terms:
+        sd = [f"sd({name}|{term.key})" for name in term.names]
+        for a, b in _pairs(len(sd)):  # any correlation goes with a variance of 0
+            if not ends.loc[[sd[a], sd[b]], "lower"].all():
+                ends.loc[f"cor({term.names[a]},{term.names[b]}|{term.key})"] = -1.0, 1.0
+    return ends
 
 
-def component_names(model: LinearModel) -> list[str]:
-    """Names of the standard deviations and correlations, term by term, and ``sigma``."""
+_SIDES = (("lower", -1.0), ("upper", 1.0))
+
+
+def parameter_names(model: Any) -> list[str]:
+    """Standard deviations and correlations, term by term, ``sigma``, and the fixed effects."""
     names = []
-    for block in model.blocks:
-        for term in block.terms:
-            names += [f"sd({name}|{term.key})" for name in term.names]
-            names += [
-                f"cor({term.names[a]},{term.names[b]}|{term.key})"
-                for a, b in _pairs(len(term.names))
-            ]
-    return [*names, "sigma"]
+    for term in model.design.terms:
+        names += [f"sd({name}|{term.key})" for name in term.names]
+        pairs = _pairs(len(term.names))
+        names += [f"cor({term.names[a]},{term.names[b]}|{term.key})" for a, b in pairs]
+    sigma = ["sigma"] if isinstance(model, LinearModel) else []
+    return [*names, *sigma, *model.design.x_names]
 
 
-def component_values(fit: Any) -> np.ndarray:
-    """Standard deviations and correlations in the order of :func:`component_names`."""
-    values: list[float] = []
-    for block in fit.model.blocks:
-        for term in block.terms:
-            psi = fit.cov_re[term.key].to_numpy()
-            sd = np.sqrt(np.diag(psi))
-            values += list(sd)
-            for a, b in _pairs(len(sd)):
-                scale = sd[a] * sd[b]
-                values.append(float(np.clip(psi[a, b] / scale, -1, 1)) if scale > 0 else 0.0)
-    return np.array([*values, np.sqrt(fit.scale)])
+def parameter_values(fit: Any) -> np.ndarray:
+    """Estimates in the order of :func:`parameter_names`."""
+    return _values(fit.model, fit._lambdas, fit.scale, fit.params.to_numpy())
+
+
+def _values(model: Any, lambdas: Any, scale: float, params: np.ndarray) -> np.ndarray:
+    spread = [_spread(psi) for psi in covariances(model, lambdas, scale).values()]
+    sigma = [np.sqrt(scale)] if isinstance(model, LinearModel) else []
+    return np.concatenate([*spread, sigma, params])
+
+
+def _spread(psi: np.ndarray) -> np.ndarray:
+    """Standard deviations, then correlations, of a covariance matrix."""
+    sd = np.sqrt(np.diag(psi))
+    scale = np.outer(sd, sd)
+    C = np.divide(psi, scale, out=np.zeros_like(scale), where=scale > 0)
+    return np.array([*sd, *(np.clip(C[a, b], -1.0, 1.0) for a, b in _pairs(len(sd)))])
 
 
 def _pairs(q: int) -> list[tuple[int, int]]:
@@ -189,215 +189,87 @@ def _pairs(q: int) -> list[tuple[int, int]]:
 
 
 @dataclass(frozen=True, eq=False)
-class Components:
-    """The deviance of a model as a function of its standard deviations and correlations.
+class _Region:
+    """Parameters ``best + root v`` of a deviance near d_min + |v|^2, and how far v may go: z."""
 
-    ``free`` parameters, for a search without bounds: a standard deviation may be negative (only
-    its square counts), a correlation is sin(a), sigma is exp(s); all in units of ``units``.
-    """
-
-    model: LinearModel
-    names: list[str]
-    units: np.ndarray
+    model: Any
+    function: Callable
     best: np.ndarray
+    root: np.ndarray
+    lowest: float
+    z: float
+    names: list[str]
 
     @classmethod
-    def of(cls, model: LinearModel, theta: np.ndarray) -> Components:
-        """Set out from the estimates."""
-        units: list[float] = []
-        for block in model.blocks:
-            for R in block.R:
-                units += list(model.y_scale / np.linalg.norm(R, axis=0))
-                units += [1.0] * len(_pairs(len(R)))
-        units.append(model.y_scale)
-        estimate = component_values(_Estimate(model, theta))
-        return cls(model, component_names(model), np.array(units), estimate / units)
+    def of(cls, model: Any, optimum: Optimum, z: float) -> _Region:
+        """The region round an optimum; of a linear model the one of ML, beta and sigma included."""
+        if isinstance(model, LinearModel):
+            model = replace(model, reml=False)
+            theta = model.fit().theta
+            end = model.end(theta)[1]
+            best = np.concatenate([theta, [np.log(end.rss / model.n) / 2.0], end.coef])
+            function: Any = model.full_deviance
+        else:
+            best, function = optimum.theta, model.likelihood(model.n_agq)
+        hessian = jacobian(lambda x: function(x)[1], best, 1e-5)
+        values, vectors = np.linalg.eigh(hessian)
+        root = vectors * np.sqrt(2.0 / np.maximum(values, 2.0))
+        lowest = function(best)[0]
+        return cls(model, function, best, root, lowest, z, parameter_names(model))
 
-    def interval(self, k: int, deviance: float, z: float) -> tuple[float, float]:
-        """Both ends for component k."""
-        name, centre = self.names[k], float(self.best[k])
-        low, high = (-1.0, 1.0) if name.startswith("cor(") else (0.0, np.inf)
-        profile = _Profile(partial(self._profiled, k), deviance, self._to_free(self.best))
-        step = 0.05 * max(abs(centre), 0.5)
-        ends = [profile.end(centre, -z, low, step), profile.end(centre, z, high, step)]
-        return ends[0] * self.units[k], ends[1] * self.units[k]
+    def room(self, v: np.ndarray) -> tuple[float, np.ndarray]:
+        """How far the deviance may still rise, and its gradient."""
+        deviance, slope = self.function(self.best + self.root @ v)
+        return self.lowest + self.z**2 - deviance, -self.root.T @ slope
 
-    def _profiled(self, k: int, value: float, start: np.ndarray) -> tuple[float, np.ndarray]:
-        """Deviance with component k held at value, minimised over the others."""
-        others = np.arange(len(self.best)) != k
-        held = self.best.copy()
-        held[k] = value
-        held = self._to_free(held)
+    def values(self, v: np.ndarray) -> np.ndarray:
+        """All parameters; the squares of standard deviations, which are smooth at 0."""
+        x, model = self.best + self.root @ v, self.model
+        k = sum(len(block.rows) for block in model.blocks)
+        scale, params = 1.0, x[k:]
+        if isinstance(model, LinearModel):
+            scale, params = (model.y_scale * np.exp(x[k])) ** 2, model.y_scale * x[k + 1 :]
+        beta = np.linalg.solve(model.R, params) if len(params) else params
+        if isinstance(model, LinearModel):
+            beta = beta + model.beta_ols
+        found = _values(model, unpack(x, model.blocks), scale, beta)
+        return np.where(self.squared, found**2, found)
 
-        def function(x: np.ndarray) -> tuple[float, np.ndarray]:
-            full = held.copy()
-            full[others] = x
-            d, slope = self.deviance(full)
-            return d, slope[others]
+    @property
+    def squared(self) -> np.ndarray:
+        """Which of the parameters are standard deviations of random effects."""
+        return np.array([name.startswith("sd(") for name in self.names])
 
-        d, x = _search(function, self._inside(start)[others])
-        held[others] = x
-        return d, held
-
-    def deviance(self, free: np.ndarray) -> tuple[float, np.ndarray]:
-        """Deviance and gradient by the free parameters."""
-        values, inner = self._from_free(free)
-        sigma2 = values[-1] ** 2
-        model = self.model
-        lambdas: list[np.ndarray] = []
-        derivatives = []
-        start = 0
-        for block in model.blocks:
-            lam = np.zeros((block.q, block.q))
-            for R, columns in zip(block.R, block.slices, strict=True):
-                stop = start + len(R) + len(_pairs(len(R)))
-                psi, d_psi = _covariance(values[start:stop] * self.units[start:stop], len(R))
-                omega = R @ psi @ R.T / model.y_scale**2 / sigma2
-                if np.linalg.eigvalsh(omega)[0] < -1e-10:
-                    return np.inf, np.zeros_like(free)
-                lam[columns, columns] = lower_root(omega)
-                unit = self.units[start:stop, None, None] / model.y_scale**2 / sigma2
-                derivatives.append((columns, len(lambdas), R @ (d_psi * unit) @ R.T))
-                start = stop
-            lambdas.append(lam)
-        here = criterion(eliminate(model.products, lambdas), model.n, False, sigma2)
-        slope = [np.sum(here.G[b][c, c] * d, axis=(1, 2)) for c, b, d in derivatives]
-        slope.append(np.array([self._sigma_slope(here, lambdas, sigma2)]))
-        return here.deviance + model.constant, np.concatenate(slope) * inner
-
-    def _sigma_slope(self, here: Criterion, lambdas: list, sigma2: float) -> float:
-        """dd/dsigma, Omega = Psi / sigma2 moving with it."""
-        trace = sum(np.sum(G * (lam @ lam.T)) for G, lam in zip(here.G, lambdas, strict=True))
-        return float(2.0 * (self.model.n - here.rss / sigma2 - trace) / np.sqrt(sigma2))
-
-    def _inside(self, free: np.ndarray) -> np.ndarray:
-        """Move a start off zero variances and perfect correlations, where slopes vanish."""
-        free, kinds = free.copy(), self._kinds()
-        sd, cor = kinds == "sd", kinds == "co"
-        free[sd] = np.maximum(np.abs(free[sd]), 0.05)
-        free[cor] = np.arcsin(0.95 * np.sin(free[cor]))
-        return free
-
-    def _kinds(self) -> np.ndarray:
-        return np.array([name[:2] for name in self.names])
-
-    def _to_free(self, values: np.ndarray) -> np.ndarray:
-        free, kinds = values.copy(), self._kinds()
-        free[kinds == "co"] = np.arcsin(values[kinds == "co"])
-        free[kinds == "si"] = np.log(values[kinds == "si"])
-        return free
-
-    def _from_free(self, free: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Values and their derivatives by the free parameters."""
-        values, slope, kinds = free.copy(), np.ones_like(free), self._kinds()
-        values[kinds == "co"], slope[kinds == "co"] = (
-            np.sin(free[kinds == "co"]),
-            np.cos(free[kinds == "co"]),
+    def end(self, k: int, sign: float) -> float:
+        """The largest (sign = 1) or smallest (-1) value of parameter k in the region."""
+        centre = np.zeros(len(self.best))
+        slope = jacobian(self.values, centre)[k]
+        start = slope if slope.any() else np.ones(len(centre))
+        start = sign * self.z * start / np.linalg.norm(start)
+        unit = abs(self.values(start)[k] - self.values(centre)[k]) or 1.0
+        room = lru_cache(1)(lambda raw: self.room(np.frombuffer(raw)))  # asked for twice a step
+        found = optimize.minimize(
+            lambda v: -sign * self.values(v)[k] / unit,
+            start,
+            jac=lambda v: -sign * jacobian(self.values, v)[k] / unit,
+            method="SLSQP",
+            bounds=[(-6.0 * self.z, 6.0 * self.z)] * len(start),
+            constraints={
+                "type": "ineq",
+                "fun": lambda v: room(v.tobytes())[0],
+                "jac": lambda v: room(v.tobytes())[1],
+            },
+            options={"ftol": 1e-9, "maxiter": 100},
         )
-        values[kinds == "si"] = slope[kinds == "si"] = np.exp(free[kinds == "si"])
-        return values, slope
+        return self._shown(k, sign, found)
 
-
-class _Estimate:
-    """cov_re and scale of a model at theta, for :func:`component_values`."""
-
-    def __init__(self, model: LinearModel, theta: np.ndarray) -> None:
-        from hlmtools.results import LinearResult
-
-        shown = LinearResult(model, type("End", (), {"theta": theta}))
-        self.model, self.cov_re, self.scale = model, shown.cov_re, shown.scale
-
-
-def _covariance(values: np.ndarray, q: int) -> tuple[np.ndarray, np.ndarray]:
-    """Psi = D C D from standard deviations and correlations, and its derivatives by each."""
-    D, C = np.diag(values[:q]), np.eye(q)
-    for (a, b), rho in zip(_pairs(q), values[q:], strict=True):
-        C[a, b] = C[b, a] = rho
-    slopes = np.zeros((len(values), q, q))
-    for k in range(q):
-        unit = np.zeros((q, q))
-        unit[k, k] = 1.0
-        slopes[k] = unit @ C @ D + D @ C @ unit
-    for k, (a, b) in enumerate(_pairs(q)):
-        slopes[q + k, a, b] = slopes[q + k, b, a] = values[a] * values[b]
-    return D @ C @ D, slopes
-
-
-class _Profile:
-    """zeta(t) = sqrt(d(t) - d_min) on one side of the estimate, and where it reaches z.
-
-    ``function(t, start)`` gives d(t) and its solution; every search starts from the solution at
-    the farthest t known to be inside.
-    """
-
-    def __init__(self, function: Callable, deviance: float, start: np.ndarray) -> None:
-        self.function, self.deviance, self.start = function, deviance, start
-
-    def end(self, centre: float, z: float, bound: float, step: float) -> float:
-        """Step outwards past the crossing, then interpolate; the bound where there is none."""
-        sign, target = np.sign(z), abs(z)
-        last = bound - sign * 1e-7 * max(1.0, abs(bound)) if np.isfinite(bound) else bound
-        inside, solution = (centre, 0.0), self.start
-        outside: tuple[float, float] | None = None
-        t = centre + sign * step
-        for k in range(100):
-            t = min(t, last) if sign > 0 else max(t, last)
-            d, point = self.function(t, solution)
-            zeta = np.sqrt(max(d - self.deviance, 0.0))
-            if abs(zeta - target) < 1e-6:
-                break
-            if zeta > target:
-                outside = (t, zeta)
-            elif t == last:
-                return bound
-            else:
-                inside, solution = (t, zeta), point
-            t = (
-                inside[0] + sign * step * 1.6**k
-                if outside is None
-                else _between(inside, outside, target, halve=k % 4 == 3)
-            )
-        return t
-
-
-def _between(
-    inside: tuple[float, float], outside: tuple[float, float], target: float, halve: bool
-) -> float:
-    """Where the straight line between two points of zeta meets the target, or the middle."""
-    share = 0.5 if halve else (target - inside[1]) / (outside[1] - inside[1])
-    return inside[0] + share * (outside[0] - inside[0])
-
-
-def _fixed_interval(model: LinearModel, best: Any, k: int, z: float) -> tuple[float, float]:
-    """Profile interval of one fixed effect, in its own units."""
-    reduced = criterion(eliminate(model.products, model.lambdas(best.theta)), model.n, False)
-    inverse = np.linalg.solve(model.R, np.eye(model.p))
-    centre = model.beta_ols[k] + model.y_scale * inverse[k] @ reduced.coef
-    unit = model.y_scale * np.sqrt(inverse[k] @ reduced.M_inverse @ inverse[k])
-    unit *= np.sqrt(reduced.rss / model.n)
-    others, _ = np.linalg.qr(np.delete(model.R, k, axis=1))
-
-    def profiled(t: float, start: np.ndarray) -> tuple[float, np.ndarray]:
-        # y - t x_k on the other columns: a linear change of the columns of W
-        shift = (model.R @ model.beta_ols - (centre + t * unit) * model.R[:, k]) / model.y_scale
-        C = np.zeros((model.p + 1, model.p))
-        C[:-1, :-1], C[:-1, -1], C[-1, -1] = others, shift - others @ (others.T @ shift), 1.0
-        held = replace(model, products=model.products.times(C))
-        lambdas = model.lambdas(start)
-        inside = [lam + np.diag(0.05 * (np.abs(np.diag(lam)) < 0.05)) for lam in lambdas]
-        return _search(held.deviance, pack(inside, model.blocks))
-
-    profile = _Profile(profiled, best.deviance, best.theta)
-    low, high = (profile.end(0.0, side, side * np.inf, z) for side in (-z, z))
-    return centre + unit * low, centre + unit * high
-
-
-def _search(function: Callable, start: np.ndarray) -> tuple[float, np.ndarray]:
-    if not len(start):
-        return function(start)[0], start
-    options = {"ftol": 1e-12, "gtol": 1e-5}
-    found = optimize.minimize(function, start, jac=True, method="L-BFGS-B", options=options)
-    return float(found.fun), found.x
+    def _shown(self, k: int, sign: float, found: Any) -> float:
+        """Where the region still has room the end is a natural one; nan where none was found."""
+        value = float(self.values(found.x)[k]) if found.success else np.nan
+        inside = self.room(found.x)[0] > 1e-6
+        if self.squared[k]:
+            return 0.0 if inside else float(np.sqrt(value))
+        return sign if inside and self.names[k].startswith("cor(") else value
 
 
 # ---------------------------------------------------------------- parametric bootstrap
@@ -439,16 +311,13 @@ def bootstrap(
     if n_sim < 1:
         raise ValueError(f"n_sim is {n_sim}; at least one simulation is needed.")
     seeds = np.random.SeedSequence(seed).spawn(n_sim)
-    task = partial(_one_bootstrap, fit.model.simulator(fit))
+    task = partial(_one_bootstrap, fit)
     if processes == 1:
         rows = list(_shown(map(task, seeds), n_sim, progress))
     else:
         with ProcessPoolExecutor(processes) as pool:
             rows = list(_shown(pool.map(task, seeds, chunksize=8), n_sim, progress))
-    names = component_names(fit.model)
-    if not fit._n_scale:
-        names = names[:-1]
-    return pd.DataFrame(rows, columns=[*names, *fit.params.index])
+    return pd.DataFrame(rows, columns=parameter_names(fit.model))
 
 
 def bootstrap_interval(fit: Any, level: float = 0.95, **options: Any) -> pd.DataFrame:
@@ -458,10 +327,8 @@ def bootstrap_interval(fit: Any, level: float = 0.95, **options: Any) -> pd.Data
     return ends.set_axis(["lower", "upper"], axis=1)
 
 
-def _one_bootstrap(simulator: Callable, seed: np.random.SeedSequence) -> np.ndarray:
-    fit = simulator(np.random.default_rng(seed))
-    components = component_values(fit)
-    return np.concatenate([components[: len(components) - 1 + fit._n_scale], fit.params])
+def _one_bootstrap(fit: Any, seed: np.random.SeedSequence) -> np.ndarray:
+    return parameter_values(fit.model.simulate(fit, np.random.default_rng(seed)))
 
 
 def _shown(rows: Iterable, total: int, progress: bool) -> Iterable:
@@ -513,28 +380,22 @@ def satterthwaite(fit: Any, contrast: Any = None) -> pd.DataFrame:
 
 
 def _satterthwaite_df(fit: Any, L: np.ndarray) -> np.ndarray:
-    """L in the orthonormal columns. Parameters: theta, and sigma in units of ``y_scale``."""
-    model = fit.model
-    at = np.append(fit.optimum.theta, np.sqrt(fit.scale) / model.y_scale)
+    """``2 V^2 / (g'A g + 2 V^2 / N*)`` for contrasts L of the orthonormal columns.
 
-    def gradient(x: np.ndarray) -> np.ndarray:
-        lambdas, sigma = model.lambdas(x[:-1]), x[-1]
-        here = criterion(eliminate(model.products, lambdas), model.n, model.reml, sigma**2)
-        size = model.n - model.p if model.reml else model.n
-        slopes = [2.0 * G @ lam for G, lam in zip(here.G, lambdas, strict=True)]
-        return np.append(pack(slopes, model.blocks), 2.0 * size / sigma - 2.0 * here.rss / sigma**3)
+    V(theta) = r2/N* L M^-1 L' has sigma2 profiled out, g is its gradient and A = 2 H^-1 the
+    covariance of theta; given theta, log sigma2 has variance 2/N*.
+    """
+    model, theta = fit.model, fit.optimum.theta
+    size = model.n - model.p if model.reml else model.n
 
-    def variances(x: np.ndarray) -> np.ndarray:
-        here = model.end(x[:-1])[1]
-        return x[-1] ** 2 * np.einsum("kp,pq,kq->k", L, here.M_inverse, L)
+    def variances(at: np.ndarray) -> np.ndarray:
+        here = model.end(at)[1]
+        return here.rss / size * np.einsum("kp,pq,kq->k", L, here.M_inverse, L)
 
-    values, vectors = np.linalg.eigh(jacobian(gradient, at))
-    kept = values > 1e-8 * values.max()
-    A = 2.0 * (vectors[:, kept] / values[kept]) @ vectors[:, kept].T
-    g = np.stack(
-        [(variances(at + h) - variances(at - h)) / 2e-4 for h in 1e-4 * np.eye(len(at))], axis=1
-    )
-    return 2.0 * variances(at) ** 2 / np.einsum("ki,ij,kj->k", g, A, g)
+    hessian = jacobian(lambda at: model.deviance(at)[1], theta)
+    A = 2.0 * np.linalg.pinv(hessian, rcond=1e-8, hermitian=True)
+    V, g = variances(theta), jacobian(variances, theta)
+    return 2.0 * V**2 / (np.einsum("ki,ij,kj->k", g, A, g) + 2.0 * V**2 / size)
 
 
 # ---------------------------------------------------------------- robust covariances

@@ -95,7 +95,7 @@ def lmer(formula: str, data: pd.DataFrame, reml: bool = True) -> LinearResult:
     design = build(formula, data)
     _check_response(design)
     model = LinearModel.of(design, reml)
-    optimum = minimise(model.deviance, model.start(), model.blocks)
+    optimum = model.fit()
     result = LinearResult(model, optimum)
     warn_about(result, optimum)
     return result
@@ -134,6 +134,15 @@ class Block:
         """Number of random effects a cluster."""
         return self.Z.shape[1]
 
+    def rows_in(self, order: np.ndarray) -> Block:
+        """The block with its rows in another order."""
+        terms = tuple(replace(term, codes=term.codes[order]) for term in self.terms)
+        return replace(self, terms=terms, Z=np.ascontiguousarray(self.Z[order]))
+
+    def times(self, zeta: np.ndarray) -> np.ndarray:
+        """Z zeta by row, (n,), of random effects (J, q)."""
+        return np.einsum("nq,nq->n", self.Z, zeta[self.codes])
+
     def sparse_z(self) -> sparse.csr_matrix:
         """Z as the (n, J q) matrix of the paper (BMBW eq. 2)."""
         n, q = self.Z.shape
@@ -151,7 +160,7 @@ class Products:
 
     The first block (most random effects) is kept by cluster, as S (J, q, q) and U (J, q, w).
     The columns ``Zr`` of all other blocks, if any, are kept together:
-    B = Z1'Zr (J q, Q), D = Zr'Zr (Q, Q), Ur = Zr'W (Q, w); ``clusters`` counts those of each.
+    B = Z1'Zr (J q, Q, sparse), D = Zr'Zr (Q, Q), Ur = Zr'W (Q, w); ``clusters`` counts theirs.
     """
 
     S: np.ndarray
@@ -161,11 +170,6 @@ class Products:
     D: np.ndarray | None = None
     Ur: np.ndarray | None = None
     clusters: tuple[int, ...] = ()
-
-    def times(self, C: np.ndarray) -> Products:
-        """Return the products of W C, a linear change of the columns of W."""
-        Ur = None if self.Ur is None else self.Ur @ C
-        return replace(self, U=self.U @ C, WW=C.T @ self.WW @ C, Ur=Ur)
 
 
 def make_blocks(terms: Sequence[RandomTerm]) -> tuple[Block, ...]:
@@ -224,33 +228,29 @@ def cluster_products(codes: np.ndarray, J: int, A: np.ndarray, B: np.ndarray) ->
     [5.0, 9.0]
     """
     out = np.empty((J, A.shape[1], B.shape[1]))
-    for r in range(A.shape[1]):
-        for c in range(B.shape[1]):
-            if A is B and c < r:
-                out[:, r, c] = out[:, c, r]
-            else:
-                out[:, r, c] = np.bincount(codes, A[:, r] * B[:, c], J)
+    for r, c in np.ndindex(out.shape[1:]):
+        out[:, r, c] = np.bincount(codes, A[:, r] * B[:, c], J)
     return out
 
 
-def make_products(blocks: Sequence[Block], W: np.ndarray) -> Products:
-    """Compute all cross-products in one pass over the data, O(n)."""
+def make_products(
+    blocks: Sequence[Block], W: np.ndarray, weights: np.ndarray | None = None
+) -> Products:
+    """Compute all cross-products in one pass over the data, O(n); weights (n,) on demand."""
     first, rest = blocks[0], blocks[1:]
+    WW = W if weights is None else weights[:, None] * W
+    Z = first.Z if weights is None else weights[:, None] * first.Z
     J = len(first.levels)
-    S = cluster_products(first.codes, J, first.Z, first.Z)
-    U = cluster_products(first.codes, J, first.Z, W)
+    S = cluster_products(first.codes, J, first.Z, Z)
+    products = Products(S, cluster_products(first.codes, J, first.Z, WW), W.T @ WW)
     if not rest:
-        return Products(S, U, W.T @ W)
+        return products
     Zr = sparse.hstack([block.sparse_z() for block in rest], format="csr")
     _check_size(Zr.shape[1])
-    B = thin((first.sparse_z().T @ Zr).tocsr())
+    WZr = Zr if weights is None else (sparse.diags(weights) @ Zr).tocsr()
+    B = (first.sparse_z().T @ WZr).tocsr()
     clusters = tuple(len(block.levels) for block in rest)
-    return Products(S, U, W.T @ W, B, (Zr.T @ Zr).toarray(), Zr.T @ W, clusters)
-
-
-def thin(B: sparse.csr_matrix) -> Any:
-    """Keep a matrix sparse only where that pays (fewer than one entry in ten)."""
-    return B if B.nnz < 0.1 * B.shape[0] * B.shape[1] else B.toarray()
+    return replace(products, B=B, D=(Zr.T @ WZr).toarray(), Ur=WZr.T @ W, clusters=clusters)
 
 
 # ---------------------------------------------------------------- 2. one Omega
@@ -279,7 +279,7 @@ def eliminate(products: Products, lambdas: Sequence[np.ndarray]) -> Reduced:
     S, U = products.S, products.U
     omega = lambdas[0] @ lambdas[0].T
     A = np.eye(len(omega)) + S @ omega  # (J, q, q)
-    logdet = float(np.log(determinants(A)).sum())
+    logdet = float(np.linalg.slogdet(A)[1].sum())
     PE = np.linalg.solve(A, np.concatenate([S, U], axis=2))
     P, E = PE[:, :, : S.shape[2]], PE[:, :, S.shape[2] :]
     H = products.WW - np.tensordot(U, omega @ E, axes=([0, 1], [0, 1]))
@@ -287,107 +287,65 @@ def eliminate(products: Products, lambdas: Sequence[np.ndarray]) -> Reduced:
     return reduced if products.B is None else _eliminate_rest(products, lambdas, reduced, A)
 
 
-def determinants(A: np.ndarray) -> np.ndarray:
-    """Determinants of many small matrices (J, q, q), written out for q = 1 and 2."""
-    if A.shape[1] == 1:
-        return A[:, 0, 0]
-    if A.shape[1] == 2:
-        return A[:, 0, 0] * A[:, 1, 1] - A[:, 0, 1] * A[:, 1, 0]
-    return np.linalg.det(A)
-
-
 def _eliminate_rest(
     products: Products, lambdas: Sequence[np.ndarray], one: Reduced, A: np.ndarray
 ) -> Reduced:
-    """Apply the same identities to the other blocks, with V_1 of the first in place of I."""
-    B, D, Ur = products.B, products.D, products.Ur
-    assert D is not None
-    assert Ur is not None
+    """Apply the same identities to the other blocks, with V_1 of the first in place of I.
+
+    With ``M = I + Lambda'D Lambda`` (BMBW eq. 16), D being Zr'V1^-1 Zr, and
+    ``T = Lambda M^-1 Lambda'``: V^-1 = V1^-1 - V1^-1 Zr T Zr'V1^-1.
+    """
     J, q, w = products.U.shape
-    omega = lambdas[0] @ lambdas[0].T
     E1 = one.E[0].reshape(J * q, w)
-    KB = block_diagonal(np.linalg.inv(A)) @ B  # Z1'V1^-1 Zr, (J q, Q)
-    OB = block_diagonal(np.broadcast_to(omega, (J, q, q))) @ B
-    D = D - dense(OB.T @ KB)  # Zr'V1^-1 Zr, (Q, Q)
-    Ur = Ur - OB.T @ E1  # Zr'V1^-1 W
-    T, logdet = inner(D, lambdas[1:], products.clusters)
+    KB = block_diagonal(np.linalg.inv(A)) @ products.B  # Z1'V1^-1 Zr, (J q, Q)
+    omega = lambdas[0] @ lambdas[0].T
+    OB = block_diagonal(np.broadcast_to(omega, (J, q, q))) @ products.B
+    D = products.D - (OB.T @ KB).toarray()  # Zr'V1^-1 Zr, (Q, Q)
+    Ur = products.Ur - OB.T @ E1  # Zr'V1^-1 W
+    T, logdet = _inner(D, lambdas[1:], products.clusters)
     TU = T @ Ur
-    H = one.H - Ur.T @ TU
-    P_first = one.P[0] - diagonal_blocks(KB, T, J, q)
-    E_first = (E1 - KB @ TU).reshape(J, q, w)
-    P_rest, E_rest = [], []
-    DT, ED = D @ T, Ur - D @ TU
+    P = [one.P[0] - diagonal_blocks(KB, T, J, q)]
+    E = [(E1 - KB @ TU).reshape(J, q, w)]
+    P_rest, E_rest = D - D @ T @ D, Ur - D @ TU
     start = 0
     for count, lam in zip(products.clusters, lambdas[1:], strict=True):
-        rows, shape = slice(start, start + count * len(lam)), (count, len(lam))
-        own = _own_blocks(D[rows, rows], *shape)
-        DTD = DT[rows].reshape(*shape, -1) @ D[rows].reshape(*shape, -1).swapaxes(1, 2)
-        P_rest.append(own - DTD)
-        E_rest.append(ED[rows].reshape(*shape, w))
+        rows = slice(start, start + count * len(lam))
+        each = np.arange(count)
+        P.append(P_rest[rows, rows].reshape(count, len(lam), count, len(lam))[each, :, each])
+        E.append(E_rest[rows].reshape(count, len(lam), w))
         start = rows.stop
-    P, E = (P_first, *P_rest), (E_first, *E_rest)
-    return Reduced(one.logdet + logdet, H, P, E, rest=(KB, D, T))
+    H = one.H - Ur.T @ TU
+    return Reduced(one.logdet + logdet, H, tuple(P), tuple(E), rest=(KB, D, T))
 
 
-def inner(
-    D: np.ndarray, lambdas: Sequence[np.ndarray], clusters: Sequence[int]
+def _inner(
+    D: np.ndarray, lambdas: Sequence[np.ndarray], counts: Sequence[int]
 ) -> tuple[np.ndarray, float]:
-    """Return ``T = Lambda M^-1 Lambda'`` and ``log|M|`` of ``M = I + Lambda'D Lambda`` (eq. 16)."""
-    M = _by_cluster(_by_cluster(D, lambdas, clusters).T, lambdas, clusters)
-    M[np.diag_indices_from(M)] += 1.0
+    """``T = Lambda M^-1 Lambda'`` and ``log|M|``; Lambda repeats each factor for its clusters."""
+    repeated = [sparse.kron(sparse.eye(n), lam) for n, lam in zip(counts, lambdas, strict=True)]
+    whole = sparse.block_diag(repeated, format="csr")
+    M = np.eye(len(D)) + whole.T @ (whole.T @ D).T
     logdet = 2.0 * float(np.log(np.diagonal(np.linalg.cholesky(M))).sum())
-    inverse = np.linalg.inv(M)
-    back = [lam.T for lam in lambdas]
-    return _by_cluster(_by_cluster(inverse, back, clusters).T, back, clusters), logdet
+    return whole @ (whole @ np.linalg.inv(M)).T, logdet
 
 
-def _by_cluster(
-    M: np.ndarray, lambdas: Sequence[np.ndarray], clusters: Sequence[int]
-) -> np.ndarray:
-    """Multiply the rows of every cluster by Lambda' from the left."""
-    out = np.empty(M.shape)
-    start = 0
-    for count, lam in zip(clusters, lambdas, strict=True):
-        q = len(lam)
-        rows = slice(start, start + count * q)
-        part = M[rows].reshape(count, q, -1)
-        out[rows] = (lam.T @ part).reshape(count * q, -1) if q > 1 else lam[0, 0] * M[rows]
-        start = rows.stop
-    return out
-
-
-def diagonal_blocks(F: Any, T: np.ndarray, J: int, q: int) -> np.ndarray:
+def diagonal_blocks(F: sparse.csr_matrix, T: np.ndarray, J: int, q: int) -> np.ndarray:
     """Diagonal (q, q) blocks of ``F T F'``, some rows at a time."""
     out = np.empty((J, q, q))
     step = max(1, 4_000_000 // (len(T) * q))
     for start in range(0, J, step):
         part = F[start * q : (start + step) * q]
         FT = part @ T
-        for a in range(q):
-            for b in range(q):
-                out[start : start + step, a, b] = _row_sums(part[a::q], FT[b::q])
+        for a, b in np.ndindex(q, q):
+            sums = part[a::q].multiply(FT[b::q]).sum(axis=1)
+            out[start : start + step, a, b] = np.asarray(sums).ravel()
     return out
-
-
-def _row_sums(F: Any, G: np.ndarray) -> np.ndarray:
-    if sparse.issparse(F):
-        return np.asarray(F.multiply(G).sum(axis=1)).ravel()
-    return np.einsum("ij,ij->i", F, G)
-
-
-def _own_blocks(D: np.ndarray, J: int, q: int) -> np.ndarray:
-    return D.reshape(J, q, J, q)[np.arange(J), :, np.arange(J), :]
 
 
 def block_diagonal(blocks: np.ndarray) -> sparse.csr_matrix:
     """The (J q, J q) sparse matrix with the given (J, q, q) blocks."""
     J = len(blocks)
     return sparse.bsr_matrix((blocks, np.arange(J), np.arange(J + 1))).tocsr()
-
-
-def dense(A: Any) -> np.ndarray:
-    """A sparse or dense matrix as an array."""
-    return A.toarray() if sparse.issparse(A) else np.asarray(A)
 
 
 # ---------------------------------------------------------------- 3. deviance and gradient
@@ -408,38 +366,28 @@ class Criterion:
     G: tuple[np.ndarray, ...]
 
 
-def criterion(reduced: Reduced, n: int, reml: bool, sigma2: float | None = None) -> Criterion:
+def criterion(reduced: Reduced, n: int, reml: bool) -> Criterion:
     """Deviance (-2 log-likelihood, or the REML criterion) and its gradient.
 
     With M = X'V^-1 X, r2 the weighted residual sum of squares at the GLS estimate and N* = n or
     n - p (BMBW eqs. 34-35, 41-42)::
 
-        d = log|V| + [log|M|] + N* (1 + log(2 pi r2 / N*))        sigma2 profiled out
-        d = log|V| + [log|M|] + N* log(2 pi sigma2) + r2 / sigma2  sigma2 given
+        d = log|V| + [log|M|] + N* (1 + log(2 pi r2 / N*))
 
-    and, e_j being Z_j'V^-1(y - X beta), ``dd/dOmega = sum_j P_j - [E_j M^-1 E_j'] - c e_j e_j'``
-    with c = N*/r2 or 1/sigma2; brackets under REML only.
+    and, e_j being Z_j'V^-1(y - X beta),
+    ``dd/dOmega = sum_j P_j - [E_j M^-1 E_j'] - (N*/r2) e_j e_j'``; brackets under REML only.
     """
-    H = reduced.H
-    p = len(H) - 1
-    lower = np.linalg.cholesky(H)
+    p = len(reduced.H) - 1
+    lower = np.linalg.cholesky(reduced.H)  # of W'V^-1 W: its corner is R_X', its last entry r
     inverse = np.linalg.inv(lower[:p, :p])
-    M_inverse = inverse.T @ inverse
-    coef = inverse.T @ lower[p, :p]
+    M_inverse, coef = inverse.T @ inverse, inverse.T @ lower[p, :p]
     rss = float(lower[p, p] ** 2)
     size = n - p if reml else n
-    deviance = reduced.logdet
-    if reml:
-        deviance += 2.0 * float(np.log(np.diagonal(lower)[:p]).sum())
-    if sigma2 is None:
-        deviance += size * (1.0 + np.log(2.0 * np.pi * rss / size))
-        c = size / rss
-    else:
-        deviance += size * np.log(2.0 * np.pi * sigma2) + rss / sigma2
-        c = 1.0 / sigma2
+    deviance = reduced.logdet + size * (1.0 + np.log(2.0 * np.pi * rss / size))
     residual = np.append(-coef, 1.0)
-    Q = c * np.outer(residual, residual)
+    Q = size / rss * np.outer(residual, residual)
     if reml:
+        deviance += 2.0 * np.log(np.diagonal(lower)[:p]).sum()
         Q[:p, :p] += M_inverse
     G = tuple(
         P.sum(axis=0) - np.tensordot(E @ Q, E, axes=([0, 2], [0, 2]))
@@ -518,9 +466,37 @@ class LinearModel:
         theta = np.zeros(sum(len(block.rows) for block in self.blocks))
         return self.deviance(theta)[0]
 
-    def simulator(self, fit: LinearResult) -> Simulator:
-        """A picklable function that simulates from a fit of this model and refits."""
-        return Simulator(self, fit.predict(random=False).to_numpy(), fit._lambdas, fit.scale)
+    def fit(self) -> Optimum:
+        """Search from the start."""
+        return minimise(self.deviance, self.start(), self.blocks)
+
+    def simulate(self, fit: LinearResult, rng: np.random.Generator) -> LinearResult:
+        """Draw responses of a fit of this model, and fit the model to them."""
+        y = fit.predict(random=False).to_numpy(copy=True)
+        y += np.sqrt(fit.scale) * draw_random_part(self.blocks, fit._lambdas, rng)
+        y += np.sqrt(fit.scale) * rng.standard_normal(self.n)
+        model = LinearModel.of(replace(self.design, y=y), self.reml)
+        return LinearResult(model, model.fit())
+
+    def full_deviance(self, x: np.ndarray) -> tuple[float, np.ndarray]:
+        """ML deviance of theta, log sigma and beta together, nothing profiled out.
+
+        ``log|V| + n log(2 pi sigma2) + r2(beta) / sigma2`` (BMBW eq. 30), and its gradient;
+        sigma in units of ``y_scale``, beta as the shift from ``beta_ols`` in the columns of W.
+        """
+        k = len(x) - self.p - 1
+        lambdas, log_sigma, residual = self.lambdas(x[:k]), x[k], np.append(-x[k + 1 :], 1.0)
+        reduced = eliminate(self.products, lambdas)
+        sigma2, HR = np.exp(2.0 * log_sigma), reduced.H @ residual
+        r2 = residual @ HR
+        deviance = reduced.logdet + self.n * np.log(2.0 * np.pi * sigma2) + r2 / sigma2
+        slopes = []
+        for P, E, lam in zip(reduced.P, reduced.E, lambdas, strict=True):
+            e = E @ residual
+            slopes.append(2.0 * (P.sum(axis=0) - e.T @ e / sigma2) @ lam)
+        others = np.append(2.0 * self.n - 2.0 * r2 / sigma2, -2.0 * HR[:-1] / sigma2)
+        gradient = np.concatenate([pack(slopes, self.blocks), others])
+        return float(deviance + 2.0 * self.n * np.log(self.y_scale)), gradient
 
     def deviance(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
         """Deviance and its derivative by theta: ``2 G Lambda`` in the free entries."""
@@ -530,25 +506,15 @@ class LinearModel:
         return here.deviance + self.constant, pack(slopes, self.blocks)
 
 
-class Simulator:
-    """Draws responses ``X beta + Z zeta + eps`` of a fit, and fits the model to each."""
-
-    def __init__(self, model: LinearModel, mean: np.ndarray, lambdas: Any, scale: float) -> None:
-        terms = tuple(replace(term, spec=None) for term in model.design.terms)
-        self.design = replace(model.design, x_spec=None, terms=terms)
-        self.reml, self.mean, self.lambdas, self.scale = model.reml, mean, lambdas, scale
-
-    def draw(self, rng: np.random.Generator) -> np.ndarray:
-        """One response vector."""
-        y = self.mean + np.sqrt(self.scale) * rng.standard_normal(len(self.mean))
-        for block, lam in zip(make_blocks(self.design.terms), self.lambdas, strict=True):
-            u = rng.standard_normal((len(block.levels), block.q))
-            y += np.sqrt(self.scale) * np.einsum("nq,nq->n", block.Z, (u @ lam.T)[block.codes])
-        return y
-
-    def __call__(self, rng: np.random.Generator) -> LinearResult:
-        model = LinearModel.of(replace(self.design, y=self.draw(rng)), self.reml)
-        return LinearResult(model, minimise(model.deviance, model.start(), model.blocks))
+def draw_random_part(
+    blocks: Sequence[Block], lambdas: Sequence[np.ndarray], rng: np.random.Generator
+) -> np.ndarray:
+    """Z Lambda u with u standard normal, (n,)."""
+    drawn = [
+        block.times(rng.standard_normal((len(block.levels), block.q)) @ lam.T)
+        for block, lam in zip(blocks, lambdas, strict=True)
+    ]
+    return np.sum(drawn, axis=0)
 
 
 def pack(lambdas: Sequence[np.ndarray], blocks: Sequence[Block]) -> np.ndarray:
@@ -591,23 +557,20 @@ class Optimum:
     decrement: float
     converged: bool
     singular: bool
-    evaluations: int
 
 
-def minimise(
-    function: Any,
-    start: np.ndarray,
-    blocks: Sequence[Block],
-    hessian: np.ndarray | None = None,
-    exact_hessian: bool = False,
-) -> Optimum:
+def minimise(function: Any, start: np.ndarray, blocks: Sequence[Block]) -> Optimum:
     """Minimise a deviance over theta (and whatever parameters follow it in the vector).
 
     The deviance depends on Lambda through Lambda Lambda' alone, so it is even in every column of
-    Lambda and flat across ``diag(Lambda) = 0``.
-    An optimiser with that bound can stick there; this one searches without it (L-BFGS), reflects
-    the result into ``diag(Lambda) >= 0``, polishes it by Newton's method, sets what is zero to
-    exactly zero, and leaves a boundary point again where the deviance curves downwards.
+    Lambda, and its derivative by a column of zeros is zero: a search that is kept above
+    ``diag(Lambda) = 0`` by a bound can stick there.
+    This one goes without the bound, for below it the deviance is that of the mirror image above:
+
+    1. L-BFGS to a few digits, then Newton's method to the last (:func:`newton`);
+    2. ``diag(Lambda) >= 0`` by the Cholesky factor of Lambda Lambda', a small pivot becoming
+       exactly 0 where the deviance does not object (:func:`to_boundary`);
+    3. where the deviance still curves downwards (a boundary point that is none): off, and again.
 
     Parameters
     ----------
@@ -617,10 +580,6 @@ def minimise(
         First parameters.
     blocks
         Where Lambda's free entries stand.
-    hessian
-        Second derivatives known at a start near the optimum: L-BFGS is left out then.
-    exact_hessian
-        Take the second derivatives anew at the end (for standard errors).
 
     Examples
     --------
@@ -631,105 +590,69 @@ def minimise(
     >>> optimum.theta.round(6).tolist(), optimum.converged
     ([3.0, 3.0], True)
     """
-    search = _Search(function)
-    theta = start
-    curvature = hessian
     if not len(start):
-        return Optimum(start, search(start)[0], np.empty((0, 0)), 0.0, True, False, 1)
+        return Optimum(start, function(start)[0], np.empty((0, 0)), 0.0, True, False)
+    function = _guarded(function)
+    theta = start
     for _ in range(5):
-        if curvature is None:
-            theta = _reflect(search.quasi_newton(theta), blocks)
-            curvature = search.hessian(theta)
-        theta, curvature = search.polish(theta, curvature)
-        theta, singular = _to_boundary(search, theta, blocks)
-        if singular or exact_hessian:
-            curvature = search.hessian(theta, step=1e-5, central=False)
-        values, vectors = np.linalg.eigh(curvature)
-        if values[0] > -1e-4 * max(abs(values[-1]), 1.0):
+        theta = newton(function, quasi_newton(function, theta))
+        theta = to_boundary(function, theta, blocks)
+        deviance, gradient = function(theta)
+        hessian = jacobian(lambda t: function(t)[1], theta, 1e-5, gradient)
+        values, vectors = np.linalg.eigh(hessian)
+        decrement = float(gradient @ newton_step(hessian, gradient)) / -2.0
+        downwards = values[0] < -1e-4 * max(abs(values[-1]), 1.0)
+        if decrement < 1e-6 and not downwards:
             break
-        theta, curvature = theta + 0.1 * vectors[:, 0], None
-    deviance, gradient = search(theta)
-    known = search.hessian(theta) if curvature is None else curvature
-    values, vectors = np.linalg.eigh(known)
-    decrement = float(gradient @ _newton_step(known, gradient)) / -2.0
+        theta = theta + 0.1 * downwards * vectors[:, 0]
     slope = np.abs(vectors[:, _flat(values)].T @ gradient).max(initial=0.0)
     converged = bool(decrement < 1e-6 and slope < 1e-3 and np.isfinite(deviance))
-    return Optimum(theta, deviance, known, decrement, converged, singular, search.count)
+    singular = any(np.any(np.diag(lam) == 0.0) for lam in unpack(theta, blocks))
+    return Optimum(theta, deviance, hessian, decrement, converged, singular)
 
 
-class _Search:
-    """The steps of the search; counts the evaluations of its function."""
+def _guarded(function: Any) -> Any:
+    """Infinite where a factor cannot be computed, so that the search turns back."""
 
-    def __init__(self, function: Any) -> None:
-        self.function, self.count = function, 0
-
-    def __call__(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
-        self.count += 1
+    def value(theta: np.ndarray) -> tuple[float, np.ndarray]:
         try:
-            return self.function(theta)
+            return function(theta)
         except np.linalg.LinAlgError:
             return np.inf, np.zeros_like(theta)
 
-    def quasi_newton(self, theta: np.ndarray) -> np.ndarray:
-        """L-BFGS until the deviance moves by less than 1e-8 of itself; Newton does the rest."""
-        options = {"ftol": 1e-8, "gtol": 1e-6, "maxiter": 500}
-        found = optimize.minimize(self, theta, jac=True, method="L-BFGS-B", options=options)
-        return found.x
-
-    def hessian(self, theta: np.ndarray, step: float = 1e-4, central: bool = True) -> np.ndarray:
-        """Second derivatives by differences of the gradient."""
-        return jacobian(lambda t: self(t)[1], theta, step, central)
-
-    def polish(self, theta: np.ndarray, hessian: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Newton's method until the next step would take less than 1e-12 off the deviance.
-
-        The second derivatives are kept up to date by the BFGS formula.
-        """
-        value, gradient = self(theta)
-        for _ in range(30):
-            step = _newton_step(hessian, gradient)
-            if -gradient @ step < 1e-12:
-                break
-            new_value, new_gradient = self(theta + step)
-            while new_value > value + 1e-9 * abs(value) and np.abs(step).max() > 1e-9:
-                step = step / 4.0
-                new_value, new_gradient = self(theta + step)
-            hessian = _bfgs_update(hessian, step, new_gradient - gradient)
-            theta, value, gradient = theta + step, new_value, new_gradient
-        return theta, hessian
+    return value
 
 
-def _bfgs_update(hessian: np.ndarray, step: np.ndarray, change: np.ndarray) -> np.ndarray:
-    """Make H step = change, for a positive curvature along the step."""
-    along = hessian @ step
-    curvature, known = step @ change, step @ along
-    if min(curvature, known) <= 1e-10 * np.linalg.norm(step) ** 2:
-        return hessian
-    return hessian + np.outer(change, change) / curvature - np.outer(along, along) / known
+def quasi_newton(function: Any, start: np.ndarray) -> np.ndarray:
+    """L-BFGS until the deviance moves by less than 1e-8 of itself; Newton does the rest."""
+    options = {"ftol": 1e-8, "gtol": 1e-6, "maxiter": 500}
+    return optimize.minimize(function, start, jac=True, method="L-BFGS-B", options=options).x
 
 
-def jacobian(function: Any, x: np.ndarray, step: float = 1e-4, central: bool = True) -> np.ndarray:
-    """Derivative of a vector function by differences, made symmetric if square.
+def newton(function: Any, theta: np.ndarray) -> np.ndarray:
+    """Newton's method until the next step would take less than 1e-12 off the deviance.
 
-    Examples
-    --------
-    >>> jacobian(lambda x: x**2, np.array([1.0, 3.0])).round(6).tolist()
-    [[2.0, 0.0], [0.0, 6.0]]
+    Second derivatives are differences of the gradient, taken anew where the last step left more
+    than a hundredth of the gain; a step that goes uphill is shortened.
     """
-    columns = []
-    here = None if central else function(x)
-    for k in range(len(x)):
-        h = np.zeros(len(x))
-        h[k] = step * max(1.0, abs(x[k]))
-        if central:
-            columns.append((function(x + h) - function(x - h)) / (2.0 * h[k]))
-        else:
-            columns.append((function(x + h) - here) / h[k])
-    J = np.array(columns).T
-    return (J + J.T) / 2.0 if J.ndim == 2 and J.shape[0] == J.shape[1] else J
+    value, gradient = function(theta)
+    before = gain = np.inf
+    for _ in range(30):
+        if not gain < before / 100.0:
+            hessian = jacobian(lambda t: function(t)[1], theta, 1e-5, gradient)
+        step = newton_step(hessian, gradient)
+        before, gain = gain, -gradient @ step
+        if gain < 1e-12:
+            break
+        new_value, new_gradient = function(theta + step)
+        while new_value > value + 1e-9 * abs(value) and np.abs(step).max() > 1e-9:
+            step = step / 4.0
+            new_value, new_gradient = function(theta + step)
+        theta, value, gradient = theta + step, new_value, new_gradient
+    return theta
 
 
-def _newton_step(hessian: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+def newton_step(hessian: np.ndarray, gradient: np.ndarray) -> np.ndarray:
     """-H^-1 g, downhill where H is not positive, and zero along flat directions."""
     values, vectors = np.linalg.eigh(hessian)
     inverse = np.where(_flat(values), 0.0, 1.0 / np.where(_flat(values), 1.0, np.abs(values)))
@@ -738,6 +661,38 @@ def _newton_step(hessian: np.ndarray, gradient: np.ndarray) -> np.ndarray:
 
 def _flat(values: np.ndarray) -> np.ndarray:
     return np.abs(values) <= 1e-9 * max(np.abs(values).max(initial=0.0), 1e-6)
+
+
+def jacobian(
+    function: Any, x: np.ndarray, step: float = 1e-4, here: np.ndarray | None = None
+) -> np.ndarray:
+    """Derivative of a vector function by differences: central, or forward from a known ``here``.
+
+    Examples
+    --------
+    >>> jacobian(lambda x: x**2, np.array([1.0, 3.0])).round(6).tolist()
+    [[2.0, 0.0], [0.0, 6.0]]
+    """
+    columns = []
+    for h in np.diag(step * np.maximum(1.0, np.abs(x))):
+        below, width = (function(x - h), 2.0 * h.sum()) if here is None else (here, h.sum())
+        columns.append((function(x + h) - below) / width)
+    return np.array(columns).T
+
+
+def to_boundary(function: Any, theta: np.ndarray, blocks: Sequence[Block]) -> np.ndarray:
+    """Make ``diag(Lambda) >= 0``, with exact zeros where the deviance does not object."""
+    zeroed = reflect(theta, blocks, tolerance=0.02)
+    kept = reflect(theta, blocks, tolerance=1e-8)
+    return zeroed if function(zeroed)[0] <= function(kept)[0] + 1e-7 else kept
+
+
+def reflect(theta: np.ndarray, blocks: Sequence[Block], tolerance: float) -> np.ndarray:
+    """Replace every Lambda by the Cholesky factor of Lambda Lambda'."""
+    if not blocks:
+        return theta
+    roots = pack([lower_root(lam @ lam.T, tolerance) for lam in unpack(theta, blocks)], blocks)
+    return np.concatenate([roots, theta[len(roots) :]])
 
 
 def lower_root(omega: np.ndarray, tolerance: float = 1e-8) -> np.ndarray:
@@ -754,27 +709,6 @@ def lower_root(omega: np.ndarray, tolerance: float = 1e-8) -> np.ndarray:
         if column[0] > tolerance**2:
             L[k:, k] = column / np.sqrt(column[0])
     return L
-
-
-def _reflect(theta: np.ndarray, blocks: Sequence[Block], tolerance: float = 1e-8) -> np.ndarray:
-    """Give every Lambda a diagonal >= 0 by the Cholesky factor of Lambda Lambda'."""
-    lambdas = unpack(theta, blocks)
-    if not lambdas:
-        return theta
-    roots = [lower_root(lam @ lam.T, tolerance) for lam in lambdas]
-    packed = pack(roots, blocks)
-    return np.concatenate([packed, theta[len(packed) :]])
-
-
-def _to_boundary(
-    search: _Search, theta: np.ndarray, blocks: Sequence[Block]
-) -> tuple[np.ndarray, bool]:
-    """Set small diagonals of Lambda to zero where the deviance does not object."""
-    zeroed = _reflect(theta, blocks, tolerance=0.02)
-    if not any(np.any(np.diag(lam) == 0.0) for lam in unpack(zeroed, blocks)):
-        return theta, False
-    before, after = search(theta)[0], search(zeroed)[0]
-    return (zeroed, True) if after <= before + 1e-7 else (theta, False)
 
 
 # ---------------------------------------------------------------- checks

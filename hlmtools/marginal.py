@@ -6,16 +6,16 @@ They describe the mean over the population and treat the dependence within clust
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit
+from scipy.special import expit, stdtr, stdtrit
 
-from hlmtools.formula import build_fixed, check_rank, cluster_codes
+from hlmtools.formula import Design, build, check_values, unknown_column
 from hlmtools.linear import minimise, orthonormal
-from hlmtools.results import RegressionResult
 
 PATTERNS = ("IND", "CS", "AR1", "UN")
 _STRUCTURES = {"exchangeable": "Exchangeable", "independence": "Independence"}
@@ -59,13 +59,13 @@ def gee(
 
     structure = _one_of("correlation", correlation, _STRUCTURES)
     law = _one_of("family", family, _FAMILIES)
-    design = build_fixed(formula, data, groups)
-    check_rank(design.X, design.x_names, "the fixed part")
-    codes, levels = cluster_codes(groups, data)
+    design = clustered(formula, data, groups)
     X = pd.DataFrame(design.X, columns=list(design.x_names))
     y = numeric_response(design)
     family_of, structure_of = getattr(sm.families, law), getattr(sm.cov_struct, structure)
-    model = sm.GEE(y, X, groups=codes, family=family_of(), cov_struct=structure_of())
+    model = sm.GEE(
+        y, X, groups=design.terms[0].codes, family=family_of(), cov_struct=structure_of()
+    )
     fit = model.fit(maxiter=200, ctol=1e-10)
     alpha = float(np.ravel(fit.cov_struct.dep_params)[0]) if correlation == "exchangeable" else 0.0
     return RegressionResult(
@@ -74,7 +74,7 @@ def gee(
         params=fit.params,
         cov=pd.DataFrame(fit.cov_params(), index=X.columns, columns=X.columns),
         nobs=len(y),
-        n_groups=len(levels),
+        n_groups=len(design.terms[0].levels),
         scale=float(fit.scale),
         details={"working correlation": alpha, "cov_naive": fit.cov_naive},
     )
@@ -128,16 +128,14 @@ def gls(
     """
     if pattern not in PATTERNS:
         raise ValueError(f"pattern {pattern!r} must be one of {', '.join(PATTERNS)}.")
-    design = build_fixed(formula, data, groups, time)
-    check_rank(design.X, design.x_names, "the fixed part")
+    design = clustered(formula, data, groups, time)
     y = numeric_response(design)
     X, R = orthonormal(design.X)
     b = X.T @ y / len(X)
     scale = float(np.sqrt(np.mean((y - X @ b) ** 2)))
     occasions, times = pd.factorize(data[time], sort=True)
-    clusters, levels = cluster_codes(groups, data)
     W = np.column_stack([X, (y - X @ b) / scale])
-    stacks = _stacks(W, clusters, occasions, f"{groups!r} at the same {time!r}")
+    stacks = _stacks(W, design.terms[0].codes, occasions, f"{groups!r} at the same {time!r}")
     shape = _Pattern(pattern, len(times), heteroscedastic)
     model = _Gls(stacks, shape, len(y), X.shape[1], reml)
     optimum = minimise(model, shape.start(), ())
@@ -152,7 +150,7 @@ def gls(
         params=pd.Series(R_inverse @ (b + scale * end.coef), index=names),
         cov=pd.DataFrame(sigma2 * R_inverse @ end.inverse @ R_inverse.T, names, names),
         nobs=len(y),
-        n_groups=len(levels),
+        n_groups=len(design.terms[0].levels),
         llf=float(-deviance / 2.0),
         scale=sigma2,
         details=_gls_details(model, optimum, sigma2, deviance, times),
@@ -180,6 +178,28 @@ def _one_of(what: str, given: str, known: dict[str, str]) -> str:
 
 
 # ---------------------------------------------------------------- GLS
+
+
+def clustered(formula: str, data: pd.DataFrame, groups: str, *columns: str) -> Design:
+    """Matrices of a formula without random terms, the clusters as its only term.
+
+    Further columns that the model uses are checked too.
+
+    Examples
+    --------
+    >>> data = pd.DataFrame({"y": [1.0, 2.0], "x": [0, 1], "g": ["a", "b"]})
+    >>> design = clustered("y ~ x", data, "g")
+    >>> design.x_names, design.terms[0].codes.tolist()
+    (('Intercept', 'x'), [0, 1])
+    """
+    if "|" in formula:
+        raise ValueError(f"formula {formula!r} has a random term; this model takes none.")
+    design = build(f"{formula} + (1 | `{groups}`)", data)
+    for column in columns:
+        if column not in data.columns:
+            raise ValueError(unknown_column(column, data))
+        check_values(column, data[column])
+    return design
 
 
 def numeric_response(design: Any) -> np.ndarray:
@@ -302,3 +322,99 @@ class _Gls:
             E = VI @ W
             G[np.ix_(seen, seen)] += len(W) * VI - np.tensordot(E @ Q, E, axes=([0, 2], [0, 2]))
         return _End(float(deviance), coef, inverse, float(rss), G)
+
+
+# ---------------------------------------------------------------- result
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class RegressionResult:
+    """A regression with its covariance: GEE, GLS, fixed effects, differences, conditional logit.
+
+    Attributes
+    ----------
+    title, formula
+        What was fitted.
+    params, cov
+        Coefficients and their covariance matrix.
+    nobs, n_groups
+        Rows and clusters that count in the fit.
+    df_resid
+        Residual degrees of freedom for t tests; infinite where z tests are meant.
+    llf
+        Log-likelihood (restricted under REML), nan where the method has none.
+    scale
+        Residual variance.
+    details
+        What is particular to the method, by name.
+
+    Examples
+    --------
+    >>> from hlmtools import load_dataset
+    >>> from hlmtools.panel import fixed_effects
+    >>> fit = fixed_effects("mAch ~ cses", load_dataset("hsb"), groups="school")
+    >>> fit.params.round(4).to_dict(), fit.bse.round(4).to_dict()
+    ({'cses': 2.1912}, {'cses': 0.1086})
+    """
+
+    title: str
+    formula: str
+    params: pd.Series
+    cov: pd.DataFrame
+    nobs: int
+    n_groups: int
+    df_resid: float = math.inf
+    llf: float = math.nan
+    scale: float = math.nan
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"<RegressionResult {self.title}: {self.formula!r}>"
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    def cov_params(self) -> pd.DataFrame:
+        """Covariance matrix of the coefficients."""
+        return self.cov
+
+    @property
+    def bse(self) -> pd.Series:
+        """Standard errors."""
+        return pd.Series(np.sqrt(np.diag(self.cov)), index=self.params.index)
+
+    @property
+    def tvalues(self) -> pd.Series:
+        """Estimates divided by their standard errors."""
+        return self.params / self.bse
+
+    @property
+    def pvalues(self) -> pd.Series:
+        """Two-sided, from t with ``df_resid`` degrees of freedom."""
+        t = -np.abs(self.tvalues.to_numpy())
+        return pd.Series(2.0 * stdtr(min(self.df_resid, 1e10), t), index=self.params.index)
+
+    @property
+    def deviance(self) -> float:
+        """-2 log-likelihood."""
+        return -2.0 * self.llf
+
+    def conf_int(self, level: float = 0.95) -> pd.DataFrame:
+        """Wald intervals, columns ``lower`` and ``upper``."""
+        t = stdtrit(min(self.df_resid, 1e10), (1.0 + level) / 2.0)
+        return pd.DataFrame(
+            {"lower": self.params - t * self.bse, "upper": self.params + t * self.bse}
+        )
+
+    def summary(self) -> str:
+        """A table of the fit."""
+        rule = "=" * 78
+        table = pd.DataFrame(
+            {"coef": self.params, "std err": self.bse, "t": self.tvalues, "P>|t|": self.pvalues}
+        ).join(self.conf_int())
+        lines = [f"{self.title:^78}".rstrip(), rule, f"Formula: {self.formula}"]
+        lines += [f"Observations: {self.nobs}   Clusters: {self.n_groups}", "-" * 78]
+        lines += [table.to_string(float_format=lambda value: f"{value:.4f}"), "-" * 78]
+        numbers = {k: v for k, v in self.details.items() if isinstance(v, (int, float))}
+        lines += [f"{key}: {value:.6g}" for key, value in numbers.items()]
+        return "\n".join([*lines, rule])

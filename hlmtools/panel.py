@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtrc
 
-from hlmtools.formula import Design, build, build_fixed, check_rank, cluster_codes
-from hlmtools.linear import LinearModel, minimise
-from hlmtools.marginal import numeric_response
-from hlmtools.results import LinearResult, RegressionResult
+from hlmtools.formula import Design, build, check_rank
+from hlmtools.linear import LinearModel
+from hlmtools.marginal import RegressionResult, clustered, numeric_response
+from hlmtools.results import LinearResult
 
 
 class WaldTest(NamedTuple):
@@ -197,7 +197,7 @@ def mundlak(
         design.index,
     )
     model = LinearModel.of(full, reml)
-    fit = LinearResult(model, minimise(model.deviance, model.start(), model.blocks))
+    fit = LinearResult(model, model.fit())
     return fit, wald_test(fit, list(names))
 
 
@@ -268,9 +268,8 @@ def conditional_logit(formula: str, data: pd.DataFrame, groups: str) -> Regressi
 def _prepare(
     formula: str, data: pd.DataFrame, groups: str, *columns: str
 ) -> tuple[Design, np.ndarray, int]:
-    design = build_fixed(formula, data, groups, *columns)
-    codes, levels = cluster_codes(groups, data)
-    return design, codes, len(levels)
+    design = clustered(formula, data, groups, *columns)
+    return design, design.terms[0].codes, len(design.terms[0].levels)
 
 
 def _means(A: np.ndarray, codes: np.ndarray, J: int) -> np.ndarray:

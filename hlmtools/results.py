@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,33 @@ class ConvergenceWarning(UserWarning):
 
 class SingularWarning(UserWarning):
     """An estimated covariance matrix of random effects is not of full rank."""
+
+
+def by_term(model: Any, values: Iterable[np.ndarray]) -> list[tuple]:
+    """Every term in the formula's order: the term, the inverse of its R (``Z_k = Z R_k``), its
+    columns in the block, and what ``values`` holds for its block."""
+    found = {}
+    for block, value in zip(model.blocks, values, strict=True):
+        for term, R, columns in zip(block.terms, block.R, block.slices, strict=True):
+            found[term.key] = term, np.linalg.inv(R), columns, value
+    return [found[term.key] for term in model.design.terms]
+
+
+def covariances(model: Any, lambdas: Iterable[np.ndarray], scale: float) -> dict[str, np.ndarray]:
+    """``Psi = sigma2 R^-1 Lambda Lambda' R^-T``, by term."""
+    found = {}
+    for term, inverse, columns, lam in by_term(model, lambdas):
+        root = inverse @ lam[columns, columns]
+        found[term.key] = scale * root @ root.T
+    return found
+
+
+def cluster_tables(model: Any, values: Iterable[np.ndarray]) -> dict[str, pd.DataFrame]:
+    """Random effects (J, q), in the columns of the blocks, as tables cluster x effect by term."""
+    return {
+        term.key: pd.DataFrame(effects[:, columns] @ inverse.T, term.levels, term.names)
+        for term, inverse, columns, effects in by_term(model, values)
+    }
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -113,13 +141,9 @@ class MixedResult:
     @cached_property
     def cov_re(self) -> dict[str, pd.DataFrame]:
         """Covariance matrix of the random effects (Psi), by term."""
-        found = {}
-        for block, lam in zip(self.model.blocks, self._lambdas, strict=True):
-            for term, R, columns in zip(block.terms, block.R, block.slices, strict=True):
-                root = np.linalg.solve(R, lam[columns, columns])
-                psi = self.scale * root @ root.T  # Psi = sigma2 R^-1 Omega R^-T
-                found[term.key] = pd.DataFrame(psi, index=term.names, columns=term.names)
-        return {term.key: found[term.key] for term in self.model.design.terms}
+        psis = covariances(self.model, self._lambdas, self.scale)
+        terms = self.model.design.terms
+        return {t.key: pd.DataFrame(psis[t.key], t.names, t.names) for t in terms}
 
     @cached_property
     def sd_re(self) -> dict[str, pd.Series]:
@@ -132,12 +156,7 @@ class MixedResult:
     @cached_property
     def random_effects(self) -> dict[str, pd.DataFrame]:
         """Conditional modes (for linear models also means) of the random effects, by term."""
-        found = {}
-        for block, modes in zip(self.model.blocks, self._modes, strict=True):
-            for term, R, columns in zip(block.terms, block.R, block.slices, strict=True):
-                values = np.linalg.solve(R, modes[:, columns].T).T
-                found[term.key] = pd.DataFrame(values, index=term.levels, columns=term.names)
-        return {term.key: found[term.key] for term in self.model.design.terms}
+        return cluster_tables(self.model, self._modes)
 
     @cached_property
     def random_effects_cov(self) -> dict[str, pd.DataFrame]:
@@ -147,20 +166,27 @@ class MixedResult:
         the parameters fixed, as lme4's ``condVar`` does.
         """
         found = {}
-        for block, covariances in zip(self.model.blocks, self._mode_covariances, strict=True):
-            for term, R, columns in zip(block.terms, block.R, block.slices, strict=True):
-                inverse = np.linalg.solve(R, np.eye(len(R)))
-                values = inverse @ covariances[:, columns, columns] @ inverse.T
-                rows = pd.MultiIndex.from_product([term.levels, term.names])
-                flat = values.reshape(-1, len(R))
-                found[term.key] = pd.DataFrame(flat, index=rows, columns=term.names)
-        return {term.key: found[term.key] for term in self.model.design.terms}
+        for term, inverse, columns, all_covariances in by_term(self.model, self._mode_covariances):
+            values = inverse @ all_covariances[:, columns, columns] @ inverse.T
+            rows = pd.MultiIndex.from_product([term.levels, term.names])
+            flat = values.reshape(-1, len(inverse))
+            found[term.key] = pd.DataFrame(flat, index=rows, columns=term.names)
+        return found
+
+    @cached_property
+    def _mode_covariances(self) -> list[np.ndarray]:
+        """sigma2 (Omega - Omega Z_j'V^-1 Z_j Omega), (J, q, q) a block."""
+        found = []
+        for P, lam in zip(self._end[0].P, self._lambdas, strict=True):
+            omega = lam @ lam.T
+            found.append(self.scale * (omega - omega @ P @ omega))
+        return found
 
     @cached_property
     def _linear_predictor(self) -> np.ndarray:
         eta = self.model.design.X @ self.params.to_numpy()
         for block, modes in zip(self.model.blocks, self._modes, strict=True):
-            eta = eta + np.einsum("nq,nq->n", block.Z, modes[block.codes])
+            eta = eta + block.times(modes)
         return eta
 
     def _predict_linear(self, newdata: pd.DataFrame | None, random: bool) -> pd.Series:
@@ -205,19 +231,18 @@ class MixedResult:
 
     def summary(self) -> str:
         """A table of the fit, laid out as statsmodels does, variances and SDs named as such."""
-        rule = "=" * 78
+        rule, line = "=" * 78, "-" * 78
         lines = [f"{self._title:^78}".rstrip(), rule]
         lines += [f"{left:<39}{right:>39}".rstrip() for left, right in self._head()]
-        lines += ["-" * 78, *self._fixed_table(), "-" * 78, *self._random_table(), rule]
-        notes = [
-            text
-            for flag, text in (
-                (self.singular, "Singular fit: a variance is 0 or a correlation +-1."),
-                (not self.converged, "NOT CONVERGED: do not use these numbers."),
-            )
-            if flag
-        ]
-        return "\n".join([*lines, *notes])
+        fixed, random = self._fixed_table(), self._random_table()
+        lines += [line, fixed.to_string(float_format=lambda value: f"{value:.4f}")]
+        lines += [line, random.to_string(float_format=lambda value: f"{value:.6g}"), rule]
+        lines += self._notes()
+        return "\n".join(text.rstrip() for text in "\n".join(lines).splitlines())
+
+    def _notes(self) -> list[str]:
+        notes = ["Singular fit: a variance is 0 or a correlation +-1."] if self.singular else []
+        return notes if self.converged else [*notes, "NOT CONVERGED: do not use these numbers."]
 
     def _head(self) -> list[tuple[str, str]]:
         sizes = ", ".join(f"{key} {count}" for key, count in self.n_groups.items())
@@ -228,32 +253,25 @@ class MixedResult:
             (f"Clusters: {sizes}", f"AIC: {self.aic:.2f}  BIC: {self.bic:.2f}"),
         ]
 
-    def _fixed_table(self) -> list[str]:
-        interval = self.conf_int()
+    def _fixed_table(self) -> pd.DataFrame:
         p_values = [math.erfc(abs(z) / math.sqrt(2.0)) for z in self.tvalues]
-        lines = [
-            f"{'Fixed effects':<28}{'coef':>10}{'std err':>9}{'z':>8}{'P>|z|':>7}"
-            f"{'[0.025':>8}{'0.975]':>8}"
-        ]
-        for k, name in enumerate(self.params.index):
-            low, high = interval.iloc[k]
-            lines.append(
-                f"{name[:28]:<28}{self.params.iloc[k]:>10.4f}{self.bse.iloc[k]:>9.4f}"
-                f"{self.tvalues.iloc[k]:>8.3f}{p_values[k]:>7.3f}{low:>8.3f}{high:>8.3f}"
-            )
-        return lines
+        table = {"coef": self.params, "std err": self.bse, "z": self.tvalues, "P>|z|": p_values}
+        interval = self.conf_int().set_axis(["[0.025", "0.975]"], axis=1)
+        return pd.DataFrame(table).join(interval).rename_axis(columns="Fixed effects")
 
-    def _random_table(self) -> list[str]:
-        lines = [f"{'Random effects':<42}{'Variance':>12}{'Std. dev.':>12}{'Corr.':>12}"]
+    def _random_table(self) -> pd.DataFrame:
+        """Variances, standard deviations, and correlations with the effects above."""
+        rows = {}
         for key, psi in self.cov_re.items():
             sd = self.sd_re[key].to_numpy()
             for k, name in enumerate(psi.index):
                 scale = sd[k] * sd[:k]
                 corr = np.divide(psi.to_numpy()[k, :k], scale, out=np.zeros(k), where=scale > 0)
-                text = " ".join(f"{value:.3f}" for value in corr)
-                label = f"{key}: {name}"[:42]
-                lines.append(f"{label:<42}{sd[k] ** 2:>12.6g}{sd[k]:>12.6g}{text:>12}".rstrip())
-        return lines
+                shown = " ".join(f"{value:.3f}" for value in corr)
+                rows[f"{key}: {name}"] = sd[k] ** 2, sd[k], shown
+        names = ["Variance", "Std. dev.", "Corr."]
+        table = pd.DataFrame.from_dict(rows, orient="index", columns=names)
+        return table.rename_axis(columns="Random effects")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -269,7 +287,7 @@ class LinearResult(MixedResult):
     >>> fit.cov_re["Subject"].round(1).to_numpy().tolist(), round(fit.scale, 1)
     ([[612.1, 9.6], [9.6, 35.1]], 654.9)
     >>> print(fit.summary().splitlines()[-2])
-    Residual                                       654.941     25.5918
+    Residual             654.941    25.5918
     """
 
     _n_scale = 1
@@ -327,15 +345,6 @@ class LinearResult(MixedResult):
             (E @ residual) @ (lam @ lam.T) for E, lam in zip(reduced.E, self._lambdas, strict=True)
         ]
 
-    @cached_property
-    def _mode_covariances(self) -> list[np.ndarray]:
-        """sigma2 (Omega - Omega Z_j'V^-1 Z_j Omega), (J, q, q) a block."""
-        found = []
-        for P, lam in zip(self._end[0].P, self._lambdas, strict=True):
-            omega = lam @ lam.T
-            found.append(self.scale * (omega - omega @ P @ omega))
-        return found
-
     @property
     def fittedvalues(self) -> pd.Series:
         """X beta + Z zeta, in units of y."""
@@ -367,9 +376,10 @@ class LinearResult(MixedResult):
         """
         return self._predict_linear(newdata, random)
 
-    def _random_table(self) -> list[str]:
-        sd = np.sqrt(self.scale)
-        return [*super()._random_table(), f"{'Residual':<42}{self.scale:>12.6g}{sd:>12.6g}"]
+    def _random_table(self) -> pd.DataFrame:
+        table = super()._random_table()
+        table.loc["Residual"] = self.scale, np.sqrt(self.scale), ""
+        return table
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -398,6 +408,12 @@ class GeneralizedResult(MixedResult):
     def _method(self) -> str:
         k = self.model.n_agq
         return "ML, Laplace" if k == 1 else f"ML, adaptive quadrature, {k} nodes"
+
+    def _notes(self) -> list[str]:
+        found = self.model.equal_clusters().items()
+        equal = [f"{count} of {self.n_groups[group]} in {group}" for group, count in found if count]
+        said = f"Clusters whose responses are all equal: {', '.join(equal)}." if equal else ""
+        return [*super()._notes(), *filter(None, [said])]
 
     @property
     def scale(self) -> float:
@@ -429,29 +445,23 @@ class GeneralizedResult(MixedResult):
         return inverse @ joint @ inverse.T
 
     @cached_property
-    def _modes(self) -> list[np.ndarray]:
-        from hlmtools.generalized import modes
-
-        return modes(self.model, self._x)
+    def _end(self) -> Any:
+        """(Reduced, Mode) at the optimum."""
+        function = self.model.likelihood(1)
+        mode = function.mode(self._x)
+        return function.reduce(mode), mode
 
     @cached_property
-    def _mode_covariances(self) -> list[np.ndarray]:
-        from hlmtools.generalized import mode_covariances
-
-        return mode_covariances(self.model, self._x)
+    def _modes(self) -> list[np.ndarray]:
+        """zeta_j = Lambda u_j, (J, q) a block."""
+        return [u @ lam.T for u, lam in zip(self._end[1].u, self._lambdas, strict=True)]
 
     @cached_property
     def posterior_means(self) -> dict[str, pd.DataFrame]:
         """Empirical Bayes means (``random_effects`` holds the modes), by term."""
         from hlmtools.generalized import posterior_means
 
-        means = posterior_means(self.model, self._x)
-        (block,) = self.model.blocks
-        found = {}
-        for term, R, columns in zip(block.terms, block.R, block.slices, strict=True):
-            values = np.linalg.solve(R, means[:, columns].T).T
-            found[term.key] = pd.DataFrame(values, index=term.levels, columns=term.names)
-        return found
+        return cluster_tables(self.model, [posterior_means(self.model, self._x)])
 
     @property
     def fittedvalues(self) -> pd.Series:
@@ -481,7 +491,7 @@ class GeneralizedResult(MixedResult):
             random effects, which is what a population average is (binomial only).
         """
         eta = self._predict_linear(newdata, random and kind != "marginal")
-        if newdata is None and self.model.offset is not None:
+        if newdata is None:
             eta = eta + self.model.offset
         if kind == "linear":
             return eta
@@ -532,103 +542,3 @@ class GeneralizedResult(MixedResult):
         from hlmtools.generalized import median_odds_ratio
 
         return median_odds_ratio(self._intercept_variance())
-
-
-# ---------------------------------------------------------------- models without random effects
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class RegressionResult:
-    """A regression with its covariance: GEE, GLS, fixed effects, differences, conditional logit.
-
-    Attributes
-    ----------
-    title, formula
-        What was fitted.
-    params, cov
-        Coefficients and their covariance matrix.
-    nobs, n_groups
-        Rows and clusters that count in the fit.
-    df_resid
-        Residual degrees of freedom for t tests; infinite where z tests are meant.
-    llf
-        Log-likelihood (restricted under REML), nan where the method has none.
-    scale
-        Residual variance.
-    details
-        What is particular to the method, by name.
-
-    Examples
-    --------
-    >>> from hlmtools import load_dataset
-    >>> from hlmtools.panel import fixed_effects
-    >>> fit = fixed_effects("mAch ~ cses", load_dataset("hsb"), groups="school")
-    >>> fit.params.round(4).to_dict(), fit.bse.round(4).to_dict()
-    ({'cses': 2.1912}, {'cses': 0.1086})
-    """
-
-    title: str
-    formula: str
-    params: pd.Series
-    cov: pd.DataFrame
-    nobs: int
-    n_groups: int
-    df_resid: float = math.inf
-    llf: float = math.nan
-    scale: float = math.nan
-    details: dict[str, Any] = field(default_factory=dict)
-
-    def __repr__(self) -> str:
-        return f"<RegressionResult {self.title}: {self.formula!r}>"
-
-    def __str__(self) -> str:
-        return self.summary()
-
-    def cov_params(self) -> pd.DataFrame:
-        """Covariance matrix of the coefficients."""
-        return self.cov
-
-    @property
-    def bse(self) -> pd.Series:
-        """Standard errors."""
-        return pd.Series(np.sqrt(np.diag(self.cov)), index=self.params.index)
-
-    @property
-    def tvalues(self) -> pd.Series:
-        """Estimates divided by their standard errors."""
-        return self.params / self.bse
-
-    @property
-    def pvalues(self) -> pd.Series:
-        """Two-sided, from t with ``df_resid`` degrees of freedom."""
-        from scipy.special import stdtr
-
-        t = -np.abs(self.tvalues.to_numpy())
-        return pd.Series(2.0 * stdtr(min(self.df_resid, 1e10), t), index=self.params.index)
-
-    @property
-    def deviance(self) -> float:
-        """-2 log-likelihood."""
-        return -2.0 * self.llf
-
-    def conf_int(self, level: float = 0.95) -> pd.DataFrame:
-        """Wald intervals, columns ``lower`` and ``upper``."""
-        from scipy.special import stdtrit
-
-        t = stdtrit(min(self.df_resid, 1e10), (1.0 + level) / 2.0)
-        return pd.DataFrame(
-            {"lower": self.params - t * self.bse, "upper": self.params + t * self.bse}
-        )
-
-    def summary(self) -> str:
-        """A table of the fit."""
-        rule = "=" * 78
-        table = pd.DataFrame(
-            {"coef": self.params, "std err": self.bse, "t": self.tvalues, "P>|t|": self.pvalues}
-        ).join(self.conf_int())
-        lines = [f"{self.title:^78}".rstrip(), rule, f"Formula: {self.formula}"]
-        lines += [f"Observations: {self.nobs}   Clusters: {self.n_groups}", "-" * 78]
-        lines += [table.to_string(float_format=lambda value: f"{value:.4f}"), "-" * 78]
-        numbers = {k: v for k, v in self.details.items() if isinstance(v, (int, float))}
-        lines += [f"{key}: {value:.6g}" for key, value in numbers.items()]
-        return "\n".join([*lines, rule])

@@ -120,13 +120,14 @@ def lab(folder: Path, settings: Path) -> Iterator[str]:
     ]
     folders = ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
     own = {name: str(settings / name.lower()) for name in folders}
-    server = subprocess.Popen(
-        [sys.executable, "-m", "jupyterlab", *options],
-        cwd=folder,
-        env={**os.environ, **own, "OPENBLAS_NUM_THREADS": "1"},
-        stdout=subprocess.DEVNULL,
-        stderr=(settings / "server.log").open("w"),
-    )
+    with (settings / "server.log").open("w") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "jupyterlab", *options],
+            cwd=folder,
+            env={**os.environ, **own, "OPENBLAS_NUM_THREADS": "1"},
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+        )
     try:
         address = f"http://127.0.0.1:{port}"
         _wait_for(f"{address}/api/status", server, settings / "server.log")

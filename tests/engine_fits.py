@@ -41,6 +41,7 @@ LINEAR = {
     "egsingle_growth_ml": "math ~ year + (year | childid)",
     "egsingle_nested_ml": "math ~ year + (1 | schoolid/childid)",
     "egsingle_three_level_ml": "math ~ year + (year | childid) + (year | schoolid)",
+    "hsb_large_reml": "mAch ~ cses + (cses | school)",
     "scotssec_crossed_reml": "attain ~ verbal + (1 | primary) + (1 | second)",
     "scotssec_crossed_slope_ml": "attain ~ verbal + sex + (verbal | primary) + (1 | second)",
 }
@@ -75,7 +76,15 @@ def data_of(key: str) -> pd.DataFrame:
     if key.startswith("cells"):
         return contraception_cells()
     data = load_dataset(FITS[key]["data"])
+    if key == "hsb_large_reml":
+        return pd.concat([_moved_copy(data, k) for k in range(10)], ignore_index=True)
     return data.assign(high=(data["attain"] >= 7).astype(int)) if "scotssec" in key else data
+
+
+def _moved_copy(hsb: pd.DataFrame, k: int) -> pd.DataFrame:
+    """The pupils in schools of their own, each score moved by a sine (engine.R has the same)."""
+    moved = hsb["mAch"] + np.sin(np.arange(1, len(hsb) + 1) + k)
+    return hsb.assign(school=hsb["school"] + f"_{k}", mAch=moved)
 
 
 @cache

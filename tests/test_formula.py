@@ -105,7 +105,9 @@ def test_new_rows_get_the_coding_of_the_fit():
         ("y ~ one + (1 | g)", "'one' of the fixed part is constant"),
         ("y ~ x + I(2 * x) + (1 | g)", "collinear"),
         ("y ~ x + (one | g)", "'one' of the random term .* is constant"),
-        ("y ~ x + (1 | one)", "'one' has one cluster"),
+        ("y ~ x + (1 | one)", r"'one' has one cluster \(1.0\)"),
+        ("log(y) ~ x + (1 | g)", r"'log\(y\)' has values that are not finite"),
+        ("y ~ log(x) + (1 | g)", r"column 'log\(x\)' of the fixed part .* not finite"),
     ],
 )
 def test_refusals_name_what_is_wrong(text, words):

@@ -235,6 +235,16 @@ def test_a_new_hand_in_is_no_regrade(tmp_path: Path) -> None:
         gradebook.changed_since_regrade(tmp_path)
 
 
+def test_what_could_not_be_graded_before_is_no_regrade(tmp_path: Path) -> None:
+    wrong = tuple(replace(case, passed=False) for case in CASES)
+    failed = replace(VERDICT, status="unreadable", cases=wrong)
+    enter(tmp_path, (ANN, failed))
+    enter(tmp_path, (ANN, VERDICT))
+    assert rows_of(tmp_path)[0]["score"] == "0.5"
+    with pytest.raises(CourseError, match="1 goes down"):
+        enter(tmp_path, (ANN, failed))
+
+
 def test_a_submission_that_disappears_is_not_dropped_in_silence(tmp_path: Path) -> None:
     bob = (Submission("bob", "bob.zip", notebook=b"{}"), replace(VERDICT, submission="bob"))
     enter(tmp_path, (ANN, VERDICT), bob)

@@ -7,15 +7,18 @@ import os
 import resource
 import socket
 from collections.abc import Iterator
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 from conftest import needs_bwrap
+from submissions import archives
 from submissions.hostile import ATTACKS, UNDESERVED, Attack
+from submissions.packed import PACKED, Packed
 
-from autograder import assignment, course, feedback, judge, verify
+from autograder import assignment, course, feedback, judge, submissions, verify, warm
 from autograder.verdict import Verdict
 
 CANARY = "canary-6f1d0c55-in-the-environment"
@@ -103,9 +106,9 @@ def left_over() -> list[str]:
     return left
 
 
-def graded(attack: Attack, outside: Outside, limits: course.Limits) -> Verdict:
+def graded(attack: Attack, kind: str, outside: Outside, limits: course.Limits) -> Verdict:
     submission = attack.on(verify.solution(HOMEWORK), outside.words())
-    return judge.grade_submission("hw1", submission, "bwrap", limits)
+    return judge.grade_submission("hw1", submission, kind, limits)
 
 
 def everything_shown(verdict: Verdict) -> str:
@@ -115,29 +118,111 @@ def everything_shown(verdict: Verdict) -> str:
     return texts.replace('\\"', '"') + feedback.page(verdict, HOMEWORK)
 
 
+def hidden_points_only(verdict: Verdict, task: str) -> bool:
+    """Whether what a task lost was asked after the last cell, of the kernel as cells left it."""
+    lost = [case for case in verdict.cases if case.task == task and not case.passed]
+    return all(case.hidden for case in lost)
+
+
+class _Markup(HTMLParser):
+    """What of the submission's markup a browser would act on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.live: list[str] = []
+        self.within = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.within = tag
+        for name, value in attrs:
+            if "hostileScript" in (value or "") and (name.startswith("on") or tag == "iframe"):
+                self.live.append(f"{tag} {name}")
+            if (value or "").strip().lower().startswith("javascript:"):
+                self.live.append(f"{tag} {name}")
+        if tag in {"base", "iframe", "object", "embed"}:
+            self.live.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        self.within = ""
+
+    def handle_data(self, data: str) -> None:
+        if self.within == "script" and "hostileScript" in data:
+            self.live.append("script")
+        if "\x1b" in data or "\u202e" in data:
+            self.live.append("control characters")
+
+
+def live_markup(page: str) -> list[str]:
+    """Markup of the submission that is more than text on a page."""
+    parser = _Markup()
+    parser.feed(page)
+    return parser.live
+
+
 @needs_bwrap
 @pytest.mark.parametrize(
-    "attack",
+    ("attack", "kind"),
     [
-        pytest.param(each, id=each.name, marks=() if each.fast else pytest.mark.long)
+        pytest.param(
+            each,
+            kind,
+            id=f"{each.name}-{kind.removeprefix('bwrap-')}",
+            marks=() if each.fast and kind == "bwrap" else pytest.mark.long,
+        )
+        for kind in ("bwrap", "bwrap-cold")
         for each in ATTACKS
     ],
 )
-def test_hostile(attack: Attack, outside: Outside, short_limits: course.Limits) -> None:
+def test_hostile(attack: Attack, kind: str, outside: Outside, short_limits: course.Limits) -> None:
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    verdict = graded(attack, outside, short_limits)
+    verdict = graded(attack, kind, outside, short_limits)
     tasks = verdict.tasks()
     right = {task for task, (earned, possible) in tasks.items() if earned == possible}
     assert tasks[UNDESERVED][0] == 0, [case for case in verdict.cases if case.task == UNDESERVED]
+    if attack.spoils:
+        right |= {task for task in tasks if hidden_points_only(verdict, task)}
     assert set(tasks) - right <= {UNDESERVED} | attack.may_lose, verdict.alerts
     assert verdict.status in {"ok", "repaired", "partial"}
     shown = everything_shown(verdict)
     assert [secret for secret in secrets() if secret in shown] == []
     assert len(shown) < 12 * 2**20
+    assert live_markup(feedback.page(verdict, HOMEWORK)) == []
     assert outside.heard() == []
     assert outside.written() == []
     assert left_over() == []
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory < 700 * 1024
+
+
+@pytest.mark.parametrize("packed", PACKED, ids=lambda packed: packed.name)
+def test_hostile_archive(packed: Packed, tmp_path: Path) -> None:
+    solution = verify.solution(HOMEWORK)
+    place = tmp_path / "handed-in"
+    archives.put(place, {"student.zip": packed.of(solution)})
+    (found,) = submissions.find(place, HOMEWORK.module, "hw1.ipynb")
+    if found.problem is None:
+        assert (found.notebook, found.module) == (solution.notebook, solution.module)
+    else:
+        assert "\x1b" not in found.problem
+        assert len(found.problem) < 500
+        assert (
+            live_markup(feedback.page(judge.grade_submission("hw1", found, "none"), HOMEWORK)) == []
+        )
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["handed-in", "student.zip"]
+    assert not Path("/tmp/hostile-was-here").exists()
+    assert all(len(name) <= 200 and name.isprintable() for name in found.extra)
+
+
+@needs_bwrap
+@pytest.mark.long
+def test_after_poison_the_next_submission_is_graded_as_ever(
+    outside: Outside, short_limits: course.Limits
+) -> None:
+    poison = next(each for each in ATTACKS if each.name == "poisons-the-warm-process")
+    before = warm.process()
+    graded(poison, "bwrap", outside, short_limits)
+    honest = judge.grade_submission("hw1", verify.solution(HOMEWORK), "bwrap", short_limits)
+    assert honest.score == honest.max_score
+    assert before is None or warm.process() is before
 
 
 @pytest.mark.long
@@ -153,7 +238,8 @@ def test_the_attack_would_be_seen_where_there_is_no_sandbox(
 
 
 def test_the_set_covers_what_it_should() -> None:
-    assert len(ATTACKS) >= 10
+    assert len(ATTACKS) >= 40
     assert len({attack.name for attack in ATTACKS}) == len(ATTACKS)
     assert all(attack.tries and attack.must for attack in ATTACKS)
+    assert all(packed.tries for packed in PACKED)
     assert sum(attack.fast for attack in ATTACKS) >= 3

@@ -10,10 +10,12 @@ import engine_fits
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import optimize
 from scipy.stats import chi2
 
 from hlmtools import glmer, inference, lmer, load_dataset
 from hlmtools.inference import bootstrap, cluster_robust, lrt, r2_levels, satterthwaite
+from hlmtools.linear import jacobian
 from hlmtools.results import SingularWarning
 
 SLEEP = engine_fits.FITS["sleep_slope_reml"]["numbers"]
@@ -104,23 +106,48 @@ def test_profile_at_the_boundary():
 
 
 def test_profile_of_crossed_factors_holds_its_definition():
+    """With the parameter held at an end, the least deviance is z^2 above the minimum."""
     fit = engine_fits.fitted("scotssec_crossed_reml")
-    model = replace(fit.model, reml=False)
-    best = inference.minimise(model.deviance, fit.optimum.theta, model.blocks)
-    parts = inference.Components.of(model, best.theta)
-    low, high = parts.interval(1, best.deviance, 1.96)
-    assert low >= 0.0
-    for end in (low, high) if low > 0.0 else (high,):
-        value = parts._profiled(1, end / parts.units[1], parts._to_free(parts.best))[0]
-        assert value - best.deviance == pytest.approx(1.96**2, abs=1e-3)
+    ml = replace(fit.model, reml=False)
+    end = fit.conf_int("profile").loc["sd(Intercept|primary)", "upper"]
+
+    def held(free: np.ndarray) -> float:
+        log_sigma, theta_second = free
+        theta = [end / ml.y_scale / np.exp(log_sigma), theta_second]
+        coef = ml.end(np.array(theta))[1].coef
+        return ml.full_deviance(np.array([*theta, log_sigma, *coef]))[0]
+
+    start = [np.log(np.sqrt(fit.scale) / ml.y_scale), 0.3]
+    found = optimize.minimize(held, start, method="Nelder-Mead", tol=1e-8)
+    assert found.fun - ml.fit().deviance == pytest.approx(1.959964**2, abs=1e-4)
 
 
-def test_gradient_of_the_components():
+def test_deviance_of_all_parameters():
     model = replace(engine_fits.fitted("exam_slope_ml").model, reml=False)
-    parts = inference.Components.of(model, engine_fits.fitted("exam_slope_ml").optimum.theta)
-    x = parts._to_free(parts.best) + np.array([0.1, 0.02, 0.2, 0.02])
-    numeric = inference.jacobian(lambda t: np.array([parts.deviance(t)[0]]), x, 1e-5)[0]
-    assert parts.deviance(x)[1] == pytest.approx(numeric, rel=1e-5)
+    theta = engine_fits.fitted("exam_slope_ml").optimum.theta
+    end = model.end(theta)[1]
+    x = np.concatenate([theta, [np.log(end.rss / model.n) / 2], end.coef])
+    assert model.full_deviance(x)[0] == pytest.approx(model.deviance(theta)[0], rel=1e-12)
+    x = x + 0.1
+    numeric = jacobian(lambda t: np.array([model.full_deviance(t)[0]]), x, 1e-5)[0]
+    assert model.full_deviance(x)[1] == pytest.approx(numeric, rel=1e-6)
+
+
+def test_profile_intervals_of_a_logistic_model():
+    """Root search on glmer's deviance, the coefficient held by an offset."""
+    wanted = engine_fits.FITS["contraception_1"]["numbers"]
+    interval = engine_fits.fitted("contraception_1").conf_int("profile")
+    ends = [wanted["profile_b2_low"], wanted["profile_b2_high"]]
+    assert interval.loc["urban"].to_numpy() == pytest.approx(ends, abs=1e-4)
+    assert list(interval.index[:2]) == ["sd(Intercept|district)", "Intercept"]
+
+
+def test_profile_of_a_correlation_whose_variance_may_be_zero():
+    with pytest.warns(SingularWarning):
+        fit = lmer(engine_fits.LINEAR["exam_sex_reml"], load_dataset("exam"))
+    interval = fit.conf_int("profile")
+    assert interval.loc["sd(sex[T.M]|school)", "lower"] == 0.0
+    assert interval.loc["cor(Intercept,sex[T.M]|school)"].tolist() == [-1.0, 1.0]
 
 
 def test_bootstrap_is_reproducible_and_shared_among_processes():
@@ -159,20 +186,33 @@ def test_refusals_of_intervals():
         fit.conf_int(level=95)
     with pytest.raises(ValueError, match="n_sim is 0"):
         bootstrap(fit, n_sim=0)
-    with pytest.raises(ValueError, match="for lmer fits"):
-        engine_fits.fitted("contraception_1").conf_int("profile")
 
 
 # ---------------------------------------------------------------- degrees of freedom, sandwich, R2
 
 
 @pytest.mark.parametrize(
-    "key", ["hsb_slope_reml", "sleep_slope_reml", "sleep_intercept_reml", "orthodont_slope_reml"]
+    "key",
+    [
+        "hsb_slope_reml",
+        "hsb_full_reml",
+        "sleep_slope_reml",
+        "sleep_intercept_reml",
+        "orthodont_slope_reml",
+        "scotssec_crossed_reml",
+    ],
 )
 def test_satterthwaite_agrees_with_lmertest(key):
     wanted = engine_fits.FITS[key]["numbers"]
     df = satterthwaite(engine_fits.fitted(key))["df"].to_numpy()
     assert df == pytest.approx([wanted[f"df{k}"] for k in range(1, len(df) + 1)], rel=1e-3)
+
+
+@pytest.mark.parametrize("key", ["sleep_slope_reml", "orthodont_slope_reml"])
+def test_satterthwaite_equals_kenward_and_roger_where_data_are_balanced(key):
+    wanted = engine_fits.FITS[key]["numbers"]
+    df = satterthwaite(engine_fits.fitted(key))["df"].to_numpy()
+    assert df == pytest.approx([wanted[f"kr_df{k}"] for k in range(1, len(df) + 1)], rel=1e-3)
 
 
 def test_satterthwaite_of_a_contrast():
@@ -183,7 +223,7 @@ def test_satterthwaite_of_a_contrast():
         satterthwaite(fit, [[1, 0, 0]])
 
 
-@pytest.mark.parametrize("key", ["sleep_slope_reml", "orthodont_slope_reml"])
+@pytest.mark.parametrize("key", ["sleep_slope_reml", "orthodont_slope_reml", "hsb_full_reml"])
 @pytest.mark.parametrize("kind", ["CR0", "CR2"])
 def test_sandwich_agrees_with_clubsandwich(key, kind):
     wanted = engine_fits.FITS[key]["numbers"]

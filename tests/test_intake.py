@@ -146,6 +146,16 @@ def test_nobody_can_hand_in_under_anothers_id(tmp_path: Path) -> None:
     assert "several names claim this id" in " ".join(taken.unmatched)
     known = take(path, roster=ROSTER)
     assert {each.student_id: each.notebook for each in known.submissions} == {"s11": ONE, "": TWO}
+    plain = take(path, roster="student_id,name\n11,Jane Doe\n")
+    assert {each.student_id: each.notebook for each in plain.submissions} == {"11": ONE, "": TWO}
+
+
+def test_ids_of_two_kinds_are_not_mixed_up(tmp_path: Path) -> None:
+    files = {"annlee_11_1_hw1.ipynb": ONE, "strange_77_2_hw1.ipynb": TWO}
+    roster = "student_id,name,canvas_id\n77,Ann Lee,11\n"
+    taken = take(put(tmp_path / "a.zip", platforms.packed(files)), roster=roster)
+    assert [each.notebook for each in taken.submissions if each.name == "Ann Lee"] == [ONE]
+    assert len(taken.unmatched) == 1
 
 
 # -------------------------------------------------------------------------------------- Moodle

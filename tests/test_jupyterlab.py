@@ -44,7 +44,7 @@ def test_what_is_wrong_on_a_page_is_seen(tmp_path):
     sources = [
         "raise ValueError('no')",
         "import warnings; warnings.warn('noise')",
-        "from IPython.display import HTML; HTML('<p>$\\\\psi$ <img src=\"http://far.away/x\"></p>')",
+        "from IPython.display import HTML; HTML('<img src=\"http://far.away/x\"> \\\\psi')",
         "HTML('<div style=\"width: 3000px\">wide</div>')",
     ]
     cells = [nbformat.v4.new_code_cell(source) for source in sources[1:] + sources[:1]]
@@ -60,4 +60,4 @@ def test_what_is_wrong_on_a_page_is_seen(tmp_path):
     assert "noise" in seen.warnings[0]
     assert any("psi" in formula for formula in seen.raw_formulas)
     assert any("wide" in text for text in seen.clipped)
-    assert seen.outside == ["http://far.away/x"]
+    assert set(seen.outside) == {"http://far.away/x"}

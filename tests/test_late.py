@@ -65,6 +65,8 @@ def test_an_instant_counts_whatever_zone_it_is_written_in() -> None:
 def test_the_penalty_is_of_the_points_possible_and_never_more_than_earned() -> None:
     poor = standing(1.0, 20.0, HW, POLICY, submitted=at("2027-02-06T10:00"))
     assert (poor.penalty, poor.score) == (1, 0)
+    nothing = standing(0.0, 20.0, HW, POLICY, submitted=at("2027-02-06T10:00"))
+    assert "taken off" not in nothing.sentence
 
 
 def test_unknown_time_costs_nothing_and_is_not_called_on_time() -> None:

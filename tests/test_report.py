@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
-from autograder import attention, items, report
+from autograder import attention, course, items, report
+from autograder.cli import main
 from autograder.course import CourseError
 from autograder.items import Interval
 from autograder.verdict import Verdict
@@ -169,6 +171,34 @@ def test_a_class_of_unreadable_work_has_a_report(tmp_path: Path) -> None:
     lost = [replace(CLASS[3], submission=f"s{i}") for i in range(3)]
     text = report.write(classroom.store(tmp_path, lost)).read_text(encoding="utf-8")
     assert "No submission could be graded." in text
+
+
+def test_another_courses_assignment_has_a_report(tmp_path: Path) -> None:
+    few = [replace(verdict, homework="lab01") for verdict in CLASS[6:9]]
+    lab = course.elsewhere("lab01", "Lab 1: loops")
+    text = report.write(classroom.store(tmp_path, few), lab).read_text(encoding="utf-8")
+    assert "Lab 1: loops" in text
+    assert "Variance components" not in text
+
+
+def test_scores_of_people_are_taken_in_by_the_command(tmp_path: Path) -> None:
+    classroom.store(tmp_path, CLASS[6:9])
+    run = CliRunner()
+    given = run.invoke(main, ["written", "hw1", str(tmp_path)])
+    assert given.exit_code == 0, given.output
+    assert "3 answers, 0 of them scored." in given.output
+    table = tmp_path / "written" / "scores.csv"
+    row = next(line for line in table.read_text().splitlines() if ",task1_9a,4,," in line)
+    table.write_text(table.read_text().replace(row, row.replace(",4,,,", ",4,3,Which unit?,")))
+    made = run.invoke(main, ["report", str(tmp_path)])
+    assert made.exit_code == 0, made.output
+    assert "1/3" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    pages = [path.read_text(encoding="utf-8") for path in (tmp_path / "feedback").glob("*.html")]
+    assert sum("Which unit?" in page for page in pages) == 1
+    table.write_text(table.read_text().replace(",4,3,", ",4,5,"))
+    refused = run.invoke(main, ["report", str(tmp_path)])
+    assert refused.exit_code == 1
+    assert "give a number from 0 to 4" in refused.output
 
 
 def test_nothing_graded_is_said(tmp_path: Path) -> None:

@@ -208,3 +208,56 @@ def test_the_worker_limits_hold_where_they_are_set():
         [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True
     )
     assert ran.stdout.splitlines() == ["(1048576, 1048576)", "refused"], ran.stderr
+
+
+_AS_SOMEBODY = """
+set -e
+cd {root}
+for folder in {closed}; do  # what others may not walk through, of what is needed
+    mkdir -p {hold} && mount --rbind {python} {hold}
+    mount -t tmpfs -o mode=755 tmpfs "$folder"
+    mkdir -p {python} && mount --move {hold} {python}
+done
+exec setpriv --reuid 23456 --regid 23456 --clear-groups env -i PATH=/usr/bin:/bin HOME=/tmp "$@"
+"""
+
+
+def _closed_to_others(path: Path) -> list[Path]:
+    """The first folder above a path that other users may not walk through, if any."""
+    closed = [each for each in reversed(path.parents) if not each.stat().st_mode & 1]
+    return closed[:1]
+
+
+@needs_bwrap
+@pytest.mark.long
+@pytest.mark.skipif(os.geteuid() != 0, reason="not root: the other tests take this path already")
+@pytest.mark.skipif(
+    not (shutil.which("unshare") and shutil.which("setpriv")),
+    reason="unshare or setpriv is missing: apt-get install util-linux",
+)
+def test_started_by_somebody_else_than_root_it_holds_as_well(tmp_path):
+    """Warm and cold, as a user without any rights, in whose eyes the sandbox has its own users."""
+    tmp_path.chmod(0o755)
+    python = Path(sys.base_prefix)
+    script = _AS_SOMEBODY.format(
+        root=ROOT,
+        closed=" ".join(map(str, _closed_to_others(python))),
+        python=python,
+        hold=tmp_path / "hold",
+    )
+    program = (
+        "import os\nfrom autograder import doctor, sandbox\nassert os.geteuid() == 23456\n"
+        "assert sandbox.why_cold() is None, sandbox.why_cold()\n"
+        "print(doctor._holds('bwrap'))\nprint(doctor._holds('bwrap-cold'))\n"
+    )
+    command = ["unshare", "-m", "--propagation", "private", "sh", "-c", script, "sh"]
+    ran = subprocess.run(
+        [*command, sys.executable, "-c", program], capture_output=True, text=True, timeout=300
+    )
+    if "Permission denied" in ran.stderr and "mount" in ran.stderr:
+        pytest.skip("this root may not mount, so no other user can be made ready")
+    warm, cold = ran.stdout.splitlines() or pytest.fail(ran.stderr)
+    assert "holds against" in warm
+    assert "a user namespace" in warm
+    assert warm.endswith("warm start)")
+    assert cold.endswith("cold start)")

@@ -174,7 +174,7 @@ def test_nothing_outlives_a_kernel(open_kernel):
     assert said(session, daemon)
     kernel: Any = session._kernel
     tree = psutil.Process(kernel._pid()).children(recursive=True)
-    assert len(tree) == 2
+    assert len(tree) >= 2
     kernel.close()
     assert not any(process.is_running() for process in tree)
     group = kernel._manager.provisioner._group

