@@ -1,6 +1,4 @@
-# make demo    set up, then grade a small class end to end
-# make test    set up, then the fast tests (under ten minutes)
-# make check   everything, the long way
+# `make help` lists what can be made
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
@@ -8,40 +6,40 @@ READY := .venv/.ready
 STAFF := hlmtools autograder solutions tests data
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: demo test check lint build references bench release setup sandbox clean
+.PHONY: help demo test check lint build references bench release setup sandbox clean
 
-demo: setup sandbox
+demo: setup sandbox  ## the whole way, from a Canvas archive to grades, on a small class
 	$(BIN)/hlm demo
 
-test: setup sandbox
+test: setup sandbox  ## the fast tests (under ten minutes)
 	$(BIN)/pytest -n 2
 
-check: setup sandbox lint
+check: setup sandbox lint  ## everything, the long way
 	$(BIN)/hlm build --check
 	$(BIN)/hlm verify --thorough
 	$(BIN)/pytest -n 2 -m 'not bench'
 
-lint: setup
+lint: setup  ## style and types
 	$(BIN)/ruff check $(STAFF)
 	$(BIN)/ruff format --check $(STAFF)
 	$(BIN)/mypy
 	MYPYPATH=solutions $(BIN)/mypy --config-file pyproject.toml solutions/hlmtools
 
-build: setup
+build: setup  ## masters -> what students get
 	$(BIN)/hlm build
 
-references: setup
+references: setup  ## fit the references again in R, where it is there
 	$(BIN)/python -m autograder.references --r
 
-bench: setup sandbox
+bench: setup sandbox  ## ratios of speed: engine and grading
 	$(BIN)/python -m tests.benchmarks.engine --full
 	$(BIN)/python -m tests.benchmarks.grading --full
 
-release: setup
+release: setup  ## both archives of a homework: make release HW=hw1
 	@test -n "$(HW)" || { echo "Say which homework: make release HW=hw1"; exit 2; }
 	$(BIN)/hlm release $(HW) --out dist/release
 
-setup: $(READY)
+setup: $(READY)  ## install the packages into .venv
 
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -64,5 +62,8 @@ sandbox:
 	  echo "bubblewrap is needed to run submissions: sudo apt-get install bubblewrap libseccomp2"; exit 1; \
 	fi
 
-clean:
+clean:  ## take away .venv, dist and demo
 	rm -rf .venv dist demo
+
+help:  ## this list
+	@sed -nE 's/^([a-z]+):.*  ## (.*)/make \1@\2/p' $(MAKEFILE_LIST) | column -t -s @

@@ -366,15 +366,21 @@ def export(
 @main.command()
 @_JOBS
 def demo(jobs: int) -> None:
-    """Grade a small class of honest, mistaken, broken and hostile submissions."""
+    """Grade a small class of honest, mistaken, broken and hostile submissions.
+
+    They go the whole way, from Canvas's archive to the file that Canvas imports.
+    """
     from autograder import demo as show
 
     with _progress_bar("Grading") as progress:
         verdicts, graded = show.run(jobs=jobs, progress=progress)
     _print_table(verdicts)
     click.echo(f"Sandbox: {verdicts[0].sandbox}")
-    click.echo(f"Feedback pages: {graded / 'feedback'}")
-    click.echo(f"Report: {graded / 'report.html'}")
+    click.echo(f"In:  {graded.parent / 'submissions.zip'}, as Canvas packs a class")
+    click.echo(f"Out: {graded / 'grades.csv'}")
+    click.echo(f"     {graded / 'export' / 'canvas.csv'}, to be imported into Canvas")
+    click.echo(f"     {graded / 'feedback'}, a page a student")
+    click.echo(f"Look at {graded / 'report.html'} first.")
 
 
 def _what_to_grade(words: tuple[str, ...], autograder: Path | None) -> tuple[str | Path, Path]:

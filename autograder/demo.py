@@ -1,21 +1,23 @@
 """A small class for homework 1, from its solution and its known mistakes, graded for real.
 
-Each submission is written as the zip that a student hands in; the class is then graded like any
-other.  What the table says comes from the results.
+Each submission is the zip that a student hands in; all of them are packed as Canvas does.
+The archive then goes the whole way: grades, feedback, report, and the file that Canvas imports.
+What the table says comes from the results.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import zipfile
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from autograder import course, grade, slips, verify
+from autograder import course, export, grade, slips, verify
 from autograder.course import Homework
 from autograder.grade import Progress
 from autograder.submissions import Submission
@@ -34,6 +36,8 @@ MISTAKES = {  # name of the submission: name of the slip it holds
 
 Maker = Callable[[Homework], Submission]
 
+_HANDED_IN = (2027, 2, 1, 10, 0, 0)  # before homework 1 is due
+
 
 def run(
     folder: Path = FOLDER,
@@ -41,12 +45,13 @@ def run(
     progress: Progress | None = None,
     names: Collection[str] = (),
 ) -> tuple[list[Verdict], Path]:
-    """Write the class into a folder and grade it there.
+    """Pack the class as Canvas does, grade the archive, and write what Canvas imports.
 
     Parameters
     ----------
     folder
-        Is emptied of an earlier demonstration, then holds ``submissions/`` and ``graded/``.
+        Is emptied of an earlier demonstration, then holds ``submissions.zip``, ``gradebook.csv``
+        and ``graded/``.
     jobs
         Number of processes.
     progress
@@ -64,17 +69,46 @@ def run(
         Where there is no sandbox: some of these submissions mean harm.
     """
     homework = course.homework(HOMEWORK)
-    handed_in, graded = folder / "submissions", folder / "graded"
-    for earlier in (handed_in, graded):
-        shutil.rmtree(earlier, ignore_errors=True)
-    handed_in.mkdir(parents=True)
-    for name, make in students().items():
-        if not names or name in names:
-            write_export(make(homework), homework, handed_in / f"{name}.zip")
+    graded = folder / "graded"
+    shutil.rmtree(graded, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    chosen = {name: make for name, make in students().items() if not names or name in names}
+    members = {name: make(homework) for name, make in chosen.items()}
+    archive, book = pack(members, homework, folder)
     verdicts = grade.grade(
-        HOMEWORK, handed_in, graded, jobs=jobs, limits=short_limits(), progress=progress
+        HOMEWORK, archive, graded, jobs=jobs, limits=short_limits(), progress=progress
     )
+    export.export(graded, "canvas", book)
     return verdicts, graded
+
+
+def pack(members: Mapping[str, Submission], homework: Homework, folder: Path) -> tuple[Path, Path]:
+    """Write a class as Canvas gives it out: ``submissions.zip`` and ``gradebook.csv``.
+
+    Each member, by name, has the id that `canvas_ids` gives.
+    """
+    archive, book = folder / "submissions.zip", folder / "gradebook.csv"
+    title = f"HW{homework.number}: {homework.title} (4711)"
+    lines = [f"Student,ID,SIS User ID,SIS Login ID,Section,{title}", "    Points Possible,,,,,"]
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as out:
+        for name, label in canvas_ids(members).items():
+            user = label.rpartition("_")[2]
+            lines.append(f"{name.replace('-', ' ').title()},{user},s{user},u{user},A,")
+            entry = f"{label}_9{user}_{homework.id}-submission.zip"
+            out.writestr(zipfile.ZipInfo(entry, _HANDED_IN), exported(members[name], homework))
+    book.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return archive, book
+
+
+def canvas_ids(names: Iterable[str]) -> dict[str, str]:
+    """Id of each member's submission: the name as Canvas squeezes it, and the user's number.
+
+    Examples
+    --------
+    >>> canvas_ids(["all-right", "crash"])
+    {'all-right': 'allright_101', 'crash': 'crash_102'}
+    """
+    return {name: f"{name.replace('-', '')}_{101 + place}" for place, name in enumerate(names)}
 
 
 def students() -> dict[str, Maker]:
@@ -109,11 +143,20 @@ def mistake(homework: Homework, name: str) -> Submission:
 
 def write_export(submission: Submission, homework: Homework, path: Path) -> None:
     """Write a submission as the archive that the notebook's last cell makes."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:
-        out.writestr(f"{homework.id}.ipynb", submission.notebook or b"")
-        if submission.module is not None:
-            out.writestr(f"hlmtools/{homework.module}.py", submission.module)
-        out.writestr("__zip_filename__", path.name)
+    path.write_bytes(exported(submission, homework))
+
+
+def exported(submission: Submission, homework: Homework) -> bytes:
+    """The archive that the notebook's last cell makes."""
+    files = {f"{homework.id}.ipynb": submission.notebook or b""}
+    if submission.module is not None:
+        files[f"hlmtools/{homework.module}.py"] = submission.module
+    files["__zip_filename__"] = f"{homework.id}-submission.zip".encode()
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as out:
+        for name, content in files.items():
+            out.writestr(zipfile.ZipInfo(name, _HANDED_IN), content)
+    return buffer.getvalue()
 
 
 # ------------------------------------------------------------------------------ broken, hostile

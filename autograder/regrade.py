@@ -108,7 +108,7 @@ def _change(before: Entry, after: Entry | None) -> Change | None:
     if after is None:
         gone = ("it is not among the submissions any more",)
         return Change(before.submission, who, name, before.raw, None, gone)
-    if after.content != before.content or not before.cases:
+    if after.content != before.content or before.status == "unreadable":
         return None  # the student handed in anew, or nothing could be graded before
     why = _reasons(before, after)
     if not why:

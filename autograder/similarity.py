@@ -13,7 +13,7 @@ import json
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -200,9 +200,9 @@ def _bounded(text: str) -> str:
     return "\n".join(text[:MOST_CHARACTERS].split("\n")[:MOST_LINES])
 
 
-def _part(submission: str, name: str, text: str, lines: list[Line], given: _Given) -> Part:
+def _part(submission: str, name: str, text: str, lines: tuple[Line, ...], given: _Given) -> Part:
     own = frozenset(i for i, line in enumerate(lines) if line and line not in given.lines)
-    return Part(submission, name, text, tuple(lines), own)
+    return Part(submission, name, text, lines, own)
 
 
 def _sentences(text: str) -> str:
@@ -210,11 +210,12 @@ def _sentences(text: str) -> str:
     return re.sub(r"(?<=[.!?;])\s+", "\n", text)
 
 
-def token_lines(code: str, words: Collection[str]) -> list[Line]:
+@lru_cache(maxsize=4096)  # functions that nobody changed are the same in the whole class
+def token_lines(code: str, words: frozenset[str]) -> tuple[Line, ...]:
     """Tokens of code line by line; comments and docstrings count nothing, own names are one.
 
-    >>> token_lines("y = f(x)  # so", {"f"})
-    [('N', '=', 'f', '(', 'N', ')')]
+    >>> token_lines("y = f(x)  # so", frozenset({"f"}))
+    (('N', '=', 'f', '(', 'N', ')'),)
     """
     lines: list[list[str]] = [[]]
     for kind, text in PythonLexer(stripnl=False, ensurenl=False).get_tokens(code):
@@ -225,12 +226,12 @@ def token_lines(code: str, words: Collection[str]) -> list[Line]:
             if piece.strip() and kind not in Comment and kind not in String.Doc:
                 own = kind in Name and piece not in words
                 lines[-1].append("N" if own else piece.strip())
-    return [tuple(line) for line in lines]
+    return tuple(map(tuple, lines))
 
 
-def word_lines(text: str) -> list[Line]:
+def word_lines(text: str) -> tuple[Line, ...]:
     """Words of prose line by line."""
-    return [tuple(re.findall(r"\w+", line.lower())) for line in text.split("\n")]
+    return tuple(tuple(re.findall(r"\w+", line.lower())) for line in text.split("\n"))
 
 
 def _without_common(parts: Iterable[Part]) -> list[Part]:

@@ -47,10 +47,13 @@ def graded(folder: Path, *names: str) -> dict[str, Verdict]:
         folder, progress=lambda done, total, verdict: told.append(total), names=names
     )
     assert told == [len(verdicts)] * len(verdicts)
+    names_of = {label: name for name, label in demo.canvas_ids(names or demo.students()).items()}
     for verdict in verdicts:
         assert (results / "feedback" / f"{verdict.submission}.html").exists()
     assert (results / "grades.csv").read_text().count("\n") == len(verdicts) + 1
-    return {verdict.submission: verdict for verdict in verdicts}
+    book = (results / "export" / "canvas.csv").read_text()
+    assert all(f"u{label.rpartition('_')[2]}" in book for label in names_of)
+    return {names_of[verdict.submission]: verdict for verdict in verdicts}
 
 
 @needs_bwrap
@@ -98,7 +101,9 @@ def test_an_earlier_demonstration_leaves_nothing_behind(
     other = tmp_path / "mine.txt"
     other.write_text("mine")
     monkeypatch.setattr(demo.grade, "grade", lambda *args, **kwargs: [])
+    monkeypatch.setattr(demo.export, "export", lambda *args, **kwargs: None)
     demo.run(tmp_path, names=["untouched"])
     assert not old.exists()
     assert other.read_text() == "mine"
-    assert [path.name for path in (tmp_path / "submissions").iterdir()] == ["untouched.zip"]
+    found = submissions.find(tmp_path / "submissions.zip", HOMEWORK.module)
+    assert [one.id for one in found] == ["untouched_101"]

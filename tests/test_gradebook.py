@@ -236,7 +236,8 @@ def test_a_new_hand_in_is_no_regrade(tmp_path: Path) -> None:
 
 
 def test_what_could_not_be_graded_before_is_no_regrade(tmp_path: Path) -> None:
-    failed = Verdict(ANN.id, "Ann's.zip", "4711", "Ann", "hw1", "unreadable")
+    wrong = tuple(replace(case, passed=False) for case in CASES)
+    failed = replace(VERDICT, status="unreadable", cases=wrong)
     enter(tmp_path, (ANN, failed))
     enter(tmp_path, (ANN, VERDICT))
     assert rows_of(tmp_path)[0]["score"] == "0.5"

@@ -8,6 +8,7 @@ from dataclasses import replace
 from textwrap import dedent
 
 import pytest
+from conftest import needs_bwrap
 from submissions import archives
 
 from autograder import assignment, course, judge
@@ -148,6 +149,24 @@ def test_a_wrong_function_that_refuses_bad_input_keeps_these_points(judged):
         "def double(x):\n    if isinstance(x, str):\n        raise ValueError\n    return 3 * x"
     )
     assert passed(judged(SETUP, FIRST, module=triple)) == ["text is refused"]
+
+
+@needs_bwrap
+@pytest.mark.parametrize("again", ["bwrap", pytest.param("bwrap-cold", marks=pytest.mark.long)])
+def test_the_same_work_gives_the_same_result(tiny, short_limits, again):
+    """Graded twice, and warm and cold: the same but for times, random numbers included."""
+    draw = "import random\nimport numpy as np\nprint(random.random(), np.random.rand(), {'a', 'b'})"
+    cells = archives.notebook(SETUP, FIRST, draw, "x = 42", SECOND, "1 / 0")
+    work = Submission("student", "student.zip", notebook=cells, module=DOUBLE.encode())
+    found = []
+    for kind in ("bwrap", again):
+        with judge.Session(tiny, work, kind, short_limits) as session:
+            session.run_notebook()
+            verdict = session.verdict()
+        cases = tuple(replace(case, seconds=0.0) for case in verdict.cases)
+        found.append(replace(verdict, cases=cases))
+    assert found[0] == found[1]
+    assert passed(found[0]) == EVERYTHING
 
 
 # --------------------------------------------------------------------------------------- limits
