@@ -109,7 +109,9 @@ def test_profile_of_crossed_factors_holds_its_definition():
     """With the parameter held at an end, the least deviance is z^2 above the minimum."""
     fit = engine_fits.fitted("scotssec_crossed_reml")
     ml = replace(fit.model, reml=False)
-    end = fit.conf_int("profile").loc["sd(Intercept|primary)", "upper"]
+    region = inference._Region.of(fit.model, fit.optimum, 1.959964)
+    assert region.names[0] == "sd(Intercept|primary)"
+    end = region.end(0, 1.0)
 
     def held(free: np.ndarray) -> float:
         log_sigma, theta_second = free
