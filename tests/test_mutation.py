@@ -47,9 +47,9 @@ def test_the_tests_notice_a_change_and_a_hole_is_found():
     """Two mutants of one function on the real tests: one they notice, one that says the same."""
     homework = course.homework("hw1")
     made = mutation.mutants(homework)
-    noticed = next(each for each in made["icc"] if each.new == "return psi / (psi - sigma2)")
-    same = replace(noticed, source=noticed.source.replace("psi - sigma2", "sigma2 + psi"))
-    answer = next(each for each in made[NOTEBOOK] if each.old.startswith("hsb_icc ="))
+    noticed = next(each for each in made["icc"] if each.new == "return float(psi / (psi - sigma2))")
+    same = replace(noticed, source=noticed.source.replace("psi - sigma2)", "sigma2 + psi)"))
+    answer = next(each for each in made[NOTEBOOK] if each.old.startswith("dyestuff_psi ="))
     endless = replace(noticed, source="def icc(psi, sigma2):\n    while True:\n        pass\n")
     started = time.process_time()
     bench = mutation.bench("hw1")

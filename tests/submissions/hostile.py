@@ -634,7 +634,7 @@ class Finder:
 sys.meta_path.insert(0, Finder())
 sys.path[:] = ["/tmp"]
 sys.modules["hlmtools.variance_components"] = types.SimpleNamespace(
-    lrt_psi=lambda *a: (0.0, 1.0), passed=True)
+    lrt_psi=lambda *a: (0.5, 0.75), passed=True)
 """
 
 _QUINE = """\
