@@ -32,6 +32,7 @@ from scipy.special import expit, gammaln, ndtri
 from hlmtools.formula import Design, build
 from hlmtools.linear import (
     Block,
+    MixedModel,
     Optimum,
     Reduced,
     cluster_products,
@@ -45,7 +46,6 @@ from hlmtools.linear import (
     orthonormal,
     pack,
     quasi_newton,
-    unpack,
     warn_about,
 )
 from hlmtools.results import GeneralizedResult
@@ -194,17 +194,14 @@ FAMILIES: dict[str, Any] = {"binomial": Binomial, "poisson": Poisson}
 
 
 @dataclass(frozen=True, eq=False)
-class GeneralizedModel:
+class GeneralizedModel(MixedModel):
     """Data of a generalized mixed model. Parameters: theta, then beta in the columns of ``X``.
 
-    ``X`` holds the fixed-effects columns made orthonormal (design.X = X R); ``m`` the trials.
+    ``X`` holds the fixed-effects columns made orthonormal; ``m`` the trials.
     """
 
-    design: Design
     family: str
-    blocks: tuple[Block, ...]
     X: np.ndarray
-    R: np.ndarray
     m: np.ndarray
     offset: np.ndarray
     n_agq: int
@@ -217,17 +214,12 @@ class GeneralizedModel:
         blocks = make_blocks(design.terms)
         _check_nodes(n_agq, blocks)
         X, R = orthonormal(design.X)
-        return cls(design, family, blocks, X, R, m, offset, n_agq)
+        return cls(design, blocks, R, family, X, m, offset, n_agq)
 
     @property
     def law(self) -> Any:
         """The family's functions."""
         return FAMILIES[self.family]
-
-    @property
-    def n_theta(self) -> int:
-        """Number of free entries of Lambda."""
-        return sum(len(block.rows) for block in self.blocks)
 
     def equal_clusters(self) -> dict[str, int]:
         """How many clusters of each grouping factor have failures only or successes only.
@@ -247,13 +239,16 @@ class GeneralizedModel:
 
     def fit(self) -> Optimum:
         """From the fit without random effects, by way of Laplace, with the nodes asked for."""
-        lambdas = pack([0.5 * np.eye(block.q) for block in self.blocks], self.blocks)
-        start, laplace = np.append(lambdas, plain_fit(self)), guarded(self.likelihood(1))
+        start, laplace = np.append(self.start(), plain_fit(self)), guarded(self.likelihood(1))
         if self.n_agq == 1:
             return minimise(laplace, start, self.blocks)
         near = quasi_newton(laplace, start)
         hessian = jacobian(lambda x: laplace(x)[1], near, 1e-5, laplace(near)[1])
         return minimise(self.likelihood(self.n_agq), near, self.blocks, hessian)
+
+    def scale_and_beta(self, x: np.ndarray) -> tuple[float, np.ndarray]:
+        """Residual variance (none: 1) and fixed effects of parameters x."""
+        return 1.0, np.linalg.solve(self.R, x[self.n_theta :])
 
     def deviance_without_random(self) -> float:
         """Deviance of the plain generalized linear model of the same fixed part."""
@@ -329,7 +324,7 @@ class Laplace:
 
     def mode(self, x: np.ndarray) -> Mode:
         """Penalised iteratively reweighted least squares; a step that goes downhill is halved."""
-        lambdas = unpack(x[: self.model.n_theta], self.blocks)
+        lambdas = self.model.lambdas(x)
         fixed = self.X @ x[self.model.n_theta :] + self.offset
         here = self._at(fixed, lambdas, self.u)
         for _ in range(200):

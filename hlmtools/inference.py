@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import optimize
 from scipy.special import binom, chdtrc, ndtri, stdtr
 
-from hlmtools.linear import LinearModel, Optimum, jacobian, unpack
+from hlmtools.linear import LinearModel, Optimum, guarded, jacobian
 from hlmtools.results import covariances
 
 
@@ -215,7 +215,7 @@ class _Region:
         values, vectors = np.linalg.eigh(hessian)
         root = vectors * np.sqrt(2.0 / np.maximum(values, 2.0))
         lowest = function(best)[0]
-        return cls(model, function, best, root, lowest, z, parameter_names(model))
+        return cls(model, guarded(function), best, root, lowest, z, parameter_names(model))
 
     def room(self, v: np.ndarray) -> tuple[float, np.ndarray]:
         """How far the deviance may still rise, and its gradient."""
@@ -225,14 +225,8 @@ class _Region:
     def values(self, v: np.ndarray) -> np.ndarray:
         """All parameters; the squares of standard deviations, which are smooth at 0."""
         x, model = self.best + self.root @ v, self.model
-        k = sum(len(block.rows) for block in model.blocks)
-        scale, params = 1.0, x[k:]
-        if isinstance(model, LinearModel):
-            scale, params = (model.y_scale * np.exp(x[k])) ** 2, model.y_scale * x[k + 1 :]
-        beta = np.linalg.solve(model.R, params) if len(params) else params
-        if isinstance(model, LinearModel):
-            beta = beta + model.beta_ols
-        found = _values(model, unpack(x, model.blocks), scale, beta)
+        scale, beta = model.scale_and_beta(x)
+        found = _values(model, model.lambdas(x), scale, beta)
         return np.where(self.squared, found**2, found)
 
     @property
@@ -247,7 +241,6 @@ class _Region:
         start = slope if slope.any() else np.ones(len(centre))
         start = sign * self.z * start / np.linalg.norm(start)
         unit = abs(self.values(start)[k] - self.values(centre)[k]) or 1.0
-        room = lru_cache(1)(lambda raw: self.room(np.frombuffer(raw)))  # asked for twice a step
         found = optimize.minimize(
             lambda v: -sign * self.values(v)[k] / unit,
             start,
@@ -256,8 +249,8 @@ class _Region:
             bounds=[(-6.0 * self.z, 6.0 * self.z)] * len(start),
             constraints={
                 "type": "ineq",
-                "fun": lambda v: room(v.tobytes())[0],
-                "jac": lambda v: room(v.tobytes())[1],
+                "fun": lambda v: self.room(v)[0],
+                "jac": lambda v: self.room(v)[1],
             },
             options={"ftol": 1e-7, "maxiter": 50},
         )

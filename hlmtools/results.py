@@ -106,12 +106,7 @@ class MixedResult:
     @property
     def df_model(self) -> int:
         """Number of parameters: fixed effects, variances and covariances, residual variance."""
-        return len(self.params) + self.n_theta + self._n_scale
-
-    @property
-    def n_theta(self) -> int:
-        """Number of variances and covariances of the random effects."""
-        return sum(len(block.rows) for block in self.model.blocks)
+        return len(self.params) + self.model.n_theta + self._n_scale
 
     @property
     def aic(self) -> float:
@@ -137,6 +132,10 @@ class MixedResult:
     def tvalues(self) -> pd.Series:
         """Estimates divided by their standard errors."""
         return self.params / self.bse
+
+    @cached_property
+    def _lambdas(self) -> list[np.ndarray]:
+        return self.model.lambdas(self.optimum.theta)
 
     @cached_property
     def cov_re(self) -> dict[str, pd.DataFrame]:
@@ -182,12 +181,10 @@ class MixedResult:
             found.append(self.scale * (omega - omega @ P @ omega))
         return found
 
-    @cached_property
-    def _linear_predictor(self) -> np.ndarray:
-        eta = self.model.design.X @ self.params.to_numpy()
-        for block, modes in zip(self.model.blocks, self._modes, strict=True):
-            eta = eta + block.times(modes)
-        return eta
+    @property
+    def fittedvalues(self) -> pd.Series:
+        """Predictions for the rows of the fit, conditional modes included."""
+        return self.predict()
 
     def _predict_linear(self, newdata: pd.DataFrame | None, random: bool) -> pd.Series:
         """X beta, plus Z zeta if ``random``; a cluster the fit has not seen gets zeta = 0."""
@@ -195,7 +192,9 @@ class MixedResult:
 
         design = self.model.design
         if newdata is None:
-            eta = self._linear_predictor if random else design.X @ self.params.to_numpy()
+            eta = design.X @ self.params.to_numpy()
+            for block, modes in zip(self.model.blocks, self._modes if random else (), strict=False):
+                eta = eta + block.times(modes)
             return pd.Series(eta, index=design.index)
         eta = new_matrix(design.x_spec, newdata) @ self.params.to_numpy()
         for term in design.terms if random else ():
@@ -307,10 +306,6 @@ class LinearResult(MixedResult):
         return "REML criterion" if self.reml else "Deviance (-2 log L)"
 
     @cached_property
-    def _lambdas(self) -> list[np.ndarray]:
-        return self.model.lambdas(self.optimum.theta)
-
-    @cached_property
     def _end(self) -> Any:
         """(Reduced, Criterion) at the optimum."""
         return self.model.end(self.optimum.theta)
@@ -325,14 +320,12 @@ class LinearResult(MixedResult):
     def params(self) -> pd.Series:
         """Fixed effects."""
         model = self.model
-        shift = np.linalg.solve(model.R, self._end[1].coef) if model.p else np.empty(0)
+        shift = np.linalg.solve(model.R, self._end[1].coef)
         return pd.Series(model.beta_ols + model.y_scale * shift, index=list(model.design.x_names))
 
     @cached_property
     def _cov(self) -> np.ndarray:
         """sigma2 (X'V^-1 X)^-1, Bates et al. 2015, eq. 54."""
-        if not self.model.p:
-            return np.empty((0, 0))
         half = np.linalg.solve(self.model.R, self._end[1].M_inverse)
         return self.scale * np.linalg.solve(self.model.R, half.T)
 
@@ -344,11 +337,6 @@ class LinearResult(MixedResult):
         return [
             (E @ residual) @ (lam @ lam.T) for E, lam in zip(reduced.E, self._lambdas, strict=True)
         ]
-
-    @property
-    def fittedvalues(self) -> pd.Series:
-        """X beta + Z zeta, in units of y."""
-        return self.predict()
 
     @property
     def resid(self) -> pd.Series:
@@ -420,20 +408,10 @@ class GeneralizedResult(MixedResult):
         """1.0: binomial and Poisson responses have no residual variance of their own."""
         return 1.0
 
-    @property
-    def _x(self) -> np.ndarray:
-        return self.optimum.theta
-
-    @cached_property
-    def _lambdas(self) -> list[np.ndarray]:
-        from hlmtools.linear import unpack
-
-        return unpack(self._x[: self.model.n_theta], self.model.blocks)
-
     @cached_property
     def params(self) -> pd.Series:
         """Fixed effects, on the scale of the link (log odds or log rate)."""
-        beta = np.linalg.solve(self.model.R, self._x[self.model.n_theta :])
+        beta = self.model.scale_and_beta(self.optimum.theta)[1]
         return pd.Series(beta, index=list(self.model.design.x_names))
 
     @cached_property
@@ -448,7 +426,7 @@ class GeneralizedResult(MixedResult):
     def _end(self) -> Any:
         """(Reduced, Mode) at the optimum."""
         function = self.model.likelihood(1)
-        mode = function.mode(self._x)
+        mode = function.mode(self.optimum.theta)
         return function.reduce(mode), mode
 
     @cached_property
@@ -461,12 +439,7 @@ class GeneralizedResult(MixedResult):
         """Empirical Bayes means (``random_effects`` holds the modes), by term."""
         from hlmtools.generalized import posterior_means
 
-        return cluster_tables(self.model, [posterior_means(self.model, self._x)])
-
-    @property
-    def fittedvalues(self) -> pd.Series:
-        """Probabilities (or expected counts) given the conditional modes."""
-        return self.predict()
+        return cluster_tables(self.model, [posterior_means(self.model, self.optimum.theta)])
 
     @property
     def resid(self) -> pd.Series:
@@ -520,11 +493,6 @@ class GeneralizedResult(MixedResult):
         """
         p = [float(self.predict(row, kind="marginal").iloc[0]) for row in (low, high)]
         return p[1] / (1.0 - p[1]) / (p[0] / (1.0 - p[0]))
-
-    def odds_ratios(self, level: float = 0.95) -> pd.DataFrame:
-        """exp of the fixed effects with Wald intervals: conditional on the cluster."""
-        table = self.conf_int(level=level).assign(odds_ratio=self.params)
-        return table[["odds_ratio", "lower", "upper"]].apply(np.exp)
 
     def _intercept_variance(self) -> float:
         names = [term.names for term in self.model.design.terms]
