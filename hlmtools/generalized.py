@@ -256,6 +256,17 @@ class GeneralizedModel(MixedModel):
         b = self.law.cumulant(eta)[0]
         return -2.0 * float(y @ eta - self.m @ b + self.law.constant(y, self.m))
 
+    def posterior_means(self, x: np.ndarray) -> np.ndarray:
+        """Empirical Bayes means of the random effects (J, q), in the columns of the block."""
+        q = self.blocks[0].q
+        if len(self.blocks) > 1 or q > 2:
+            raise ValueError(
+                "posterior means are for one grouping factor with one or two random effects; "
+                "use the modes (random_effects) here."
+            )
+        here = Quadrature(self, max(self.n_agq, 25 if q == 1 else 11)).at(x)
+        return np.einsum("jr,jrq->jq", here.p, here.u) @ here.mode.lambdas[0].T
+
     def simulate(self, fit: GeneralizedResult, rng: np.random.Generator) -> GeneralizedResult:
         """Draw responses of a fit of this model, and fit the model to them."""
         eta = fit.predict(random=False, kind="linear").to_numpy(copy=True)
@@ -565,17 +576,6 @@ def median_odds_ratio(variance: float) -> float:
     1.5571
     """
     return float(np.exp(np.sqrt(2.0 * variance) * ndtri(0.75)))
-
-
-def posterior_means(model: GeneralizedModel, x: np.ndarray) -> np.ndarray:
-    """Empirical Bayes means of the random effects (J, q), in the columns of the block."""
-    if len(model.blocks) > 1 or model.blocks[0].q > 2:
-        raise ValueError(
-            "posterior means are for one grouping factor with one or two random effects; "
-            "use the modes (random_effects) here."
-        )
-    here = Quadrature(model, max(model.n_agq, 25 if model.blocks[0].q == 1 else 11)).at(x)
-    return np.einsum("jr,jrq->jq", here.p, here.u) @ here.mode.lambdas[0].T
 
 
 # ---------------------------------------------------------------- responses and checks

@@ -165,12 +165,8 @@ def parameter_names(model: Any) -> list[str]:
     return [*names, *sigma, *model.design.x_names]
 
 
-def parameter_values(fit: Any) -> np.ndarray:
-    """Estimates in the order of :func:`parameter_names`."""
-    return _values(fit.model, fit._lambdas, fit.scale, fit.params.to_numpy())
-
-
 def _values(model: Any, lambdas: Any, scale: float, params: np.ndarray) -> np.ndarray:
+    """Parameters in the order of :func:`parameter_names`."""
     spread = [_spread(psi) for psi in covariances(model, lambdas, scale).values()]
     sigma = [np.sqrt(scale)] if isinstance(model, LinearModel) else []
     return np.concatenate([*spread, sigma, params])
@@ -321,7 +317,8 @@ def bootstrap_interval(fit: Any, level: float = 0.95, **options: Any) -> pd.Data
 
 
 def _one_bootstrap(fit: Any, seed: np.random.SeedSequence) -> np.ndarray:
-    return parameter_values(fit.model.simulate(fit, np.random.default_rng(seed)))
+    drawn = fit.model.simulate(fit, np.random.default_rng(seed))
+    return _values(drawn.model, drawn._lambdas, drawn.scale, drawn.params.to_numpy())
 
 
 def _shown(rows: Iterable, total: int, progress: bool) -> Iterable:
@@ -488,7 +485,7 @@ def r2_levels(null: Any, fit: Any) -> pd.Series:
     >>> r2_levels(null, lmer("mAch ~ ses + meanses + (1 | school)", hsb)).round(4).tolist()
     [0.6874, 0.0544, 0.6243, 0.1686]
     """
-    (psi0, s0), (psi1, s1) = _intercept_variance(null), _intercept_variance(fit)
+    (psi0, s0), (psi1, s1) = ((each.intercept_variance(), each.scale) for each in (null, fit))
     n = 1.0 / np.mean(1.0 / np.bincount(fit.model.blocks[0].codes))
     return pd.Series(
         {
@@ -498,13 +495,6 @@ def r2_levels(null: Any, fit: Any) -> pd.Series:
             "S&B level 1": 1.0 - (psi1 + s1) / (psi0 + s0),
         }
     )
-
-
-def _intercept_variance(fit: Any) -> tuple[float, float]:
-    terms = fit.model.design.terms
-    if len(terms) != 1 or terms[0].names != ("Intercept",):
-        raise ValueError("R2 by level is for random-intercept models of one grouping factor.")
-    return float(fit.cov_re[terms[0].key].iloc[0, 0]), fit.scale
 
 
 def _checked_level(level: float) -> float:

@@ -152,6 +152,14 @@ class MixedResult:
             for key, psi in self.cov_re.items()
         }
 
+    def intercept_variance(self) -> float:
+        """Psi of a model with one random intercept; others have no such number."""
+        if [term.names for term in self.model.design.terms] != [("Intercept",)]:
+            raise ValueError(
+                f"this is for random-intercept models of one grouping factor, not {self.formula!r}."
+            )
+        return float(next(iter(self.cov_re.values())).to_numpy()[0, 0])
+
     @cached_property
     def random_effects(self) -> dict[str, pd.DataFrame]:
         """Conditional modes (for linear models also means) of the random effects, by term."""
@@ -437,9 +445,8 @@ class GeneralizedResult(MixedResult):
     @cached_property
     def posterior_means(self) -> dict[str, pd.DataFrame]:
         """Empirical Bayes means (``random_effects`` holds the modes), by term."""
-        from hlmtools.generalized import posterior_means
-
-        return cluster_tables(self.model, [posterior_means(self.model, self.optimum.theta)])
+        means = self.model.posterior_means(self.optimum.theta)
+        return cluster_tables(self.model, [means])
 
     @property
     def resid(self) -> pd.Series:
@@ -494,19 +501,19 @@ class GeneralizedResult(MixedResult):
         p = [float(self.predict(row, kind="marginal").iloc[0]) for row in (low, high)]
         return p[1] / (1.0 - p[1]) / (p[0] / (1.0 - p[0]))
 
-    def _intercept_variance(self) -> float:
-        names = [term.names for term in self.model.design.terms]
-        if names != [("Intercept",)] or self.model.family != "binomial":
+    def intercept_variance(self) -> float:
+        """Psi of a logistic model with one random intercept."""
+        if self.model.family != "binomial":
             raise ValueError("this is for a logistic model with one random intercept.")
-        return float(next(iter(self.cov_re.values())).to_numpy()[0, 0])
+        return super().intercept_variance()
 
     def icc_latent(self) -> float:
         """Intraclass correlation of the latent responses, psi / (psi + pi^2/3)."""
-        psi = self._intercept_variance()
+        psi = self.intercept_variance()
         return psi / (psi + self.model.law.latent_variance)
 
     def mor(self) -> float:
         """Median odds ratio; see :func:`hlmtools.generalized.median_odds_ratio`."""
         from hlmtools.generalized import median_odds_ratio
 
-        return median_odds_ratio(self._intercept_variance())
+        return median_odds_ratio(self.intercept_variance())
