@@ -123,8 +123,6 @@ def glmer(
 class Binomial:
     """Logit link: l = y eta - m log(1 + e^eta), m trials."""
 
-    latent_variance = np.pi**2 / 3.0
-
     @staticmethod
     def cumulant(eta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """b = log(1 + e^eta) and its derivative, the probability."""
@@ -157,8 +155,6 @@ class Binomial:
 
 class Poisson:
     """Log link: l = y eta - e^eta."""
-
-    latent_variance = np.nan
 
     @staticmethod
     def cumulant(eta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -252,9 +248,7 @@ class GeneralizedModel(MixedModel):
 
     def deviance_without_random(self) -> float:
         """Deviance of the plain generalized linear model of the same fixed part."""
-        eta, y = self.X @ plain_fit(self) + self.offset, self.design.y
-        b = self.law.cumulant(eta)[0]
-        return -2.0 * float(y @ eta - self.m @ b + self.law.constant(y, self.m))
+        return self.likelihood(1)(np.append(np.zeros(self.n_theta), plain_fit(self)))[0]
 
     def posterior_means(self, x: np.ndarray) -> np.ndarray:
         """Empirical Bayes means of the random effects (J, q), in the columns of the block."""
@@ -670,15 +664,8 @@ def _check_separation(model: GeneralizedModel) -> None:
     certain = (y == 0) | (y == m)
     sign = np.where(y == 0, -1.0, 1.0)
     A = sign[certain, None] * X[certain]
-    mixed = X[~certain]
-    found = optimize.linprog(
-        -A.sum(axis=0),
-        A_ub=-A,
-        b_ub=np.zeros(len(A)),
-        A_eq=mixed if len(mixed) else None,
-        b_eq=np.zeros(len(mixed)) if len(mixed) else None,
-        bounds=(-1, 1),
-    )
+    below = np.vstack([-A, X[~certain], -X[~certain]])  # 0 in rows with both outcomes
+    found = optimize.linprog(-A.sum(axis=0), below, np.zeros(len(below)), bounds=(-1, 1))
     if found.status == 0 and -found.fun > 1e-6 * len(X):
         direction = np.abs(np.linalg.solve(model.R, found.x) * np.std(model.design.X, axis=0))
         name = model.design.x_names[int(np.argmax(direction))]

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from hlmtools.formula import cluster_labels, new_matrix
+
 
 class ConvergenceWarning(UserWarning):
     """The gradient at the end of a fit is not small."""
@@ -196,8 +198,6 @@ class MixedResult:
 
     def _predict_linear(self, newdata: pd.DataFrame | None, random: bool) -> pd.Series:
         """X beta, plus Z zeta if ``random``; a cluster the fit has not seen gets zeta = 0."""
-        from hlmtools.formula import cluster_labels, new_matrix
-
         design = self.model.design
         if newdata is None:
             eta = design.X @ self.params.to_numpy()
@@ -482,7 +482,6 @@ class GeneralizedResult(MixedResult):
         return self._marginal(eta, newdata)
 
     def _marginal(self, eta: pd.Series, newdata: pd.DataFrame | None) -> pd.Series:
-        from hlmtools.formula import new_matrix
         from hlmtools.generalized import marginal_probability
 
         if self.model.family != "binomial":
@@ -510,7 +509,7 @@ class GeneralizedResult(MixedResult):
     def icc_latent(self) -> float:
         """Intraclass correlation of the latent responses, psi / (psi + pi^2/3)."""
         psi = self.intercept_variance()
-        return psi / (psi + self.model.law.latent_variance)
+        return psi / (psi + np.pi**2 / 3.0)
 
     def mor(self) -> float:
         """Median odds ratio; see :func:`hlmtools.generalized.median_odds_ratio`."""
