@@ -37,6 +37,8 @@ from hlmtools.linear import (
     cluster_products,
     draw_random_part,
     eliminate,
+    guarded,
+    jacobian,
     make_blocks,
     make_products,
     minimise,
@@ -126,9 +128,9 @@ class Binomial:
     @staticmethod
     def cumulant(eta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """b = log(1 + e^eta) and its derivative, the probability."""
-        e = np.exp(-np.abs(eta))
-        one = 1.0 + e
-        return np.log(one) + np.maximum(eta, 0.0), np.where(eta > 0, 1.0, e) / one
+        one = np.exp(-np.maximum(eta, -700.0))
+        one += 1.0  # 1 + e^-eta, the inverse of the probability
+        return eta + np.log(one), 1.0 / one
 
     @staticmethod
     def curvature(eta: np.ndarray, mu: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -245,9 +247,13 @@ class GeneralizedModel:
 
     def fit(self) -> Optimum:
         """From the fit without random effects, by way of Laplace, with the nodes asked for."""
-        start = pack([0.5 * np.eye(block.q) for block in self.blocks], self.blocks)
-        near = quasi_newton(self.likelihood(1), np.concatenate([start, plain_fit(self)]))
-        return minimise(self.likelihood(self.n_agq), near, self.blocks)
+        lambdas = pack([0.5 * np.eye(block.q) for block in self.blocks], self.blocks)
+        start, laplace = np.append(lambdas, plain_fit(self)), guarded(self.likelihood(1))
+        if self.n_agq == 1:
+            return minimise(laplace, start, self.blocks)
+        near = quasi_newton(laplace, start)
+        hessian = jacobian(lambda x: laplace(x)[1], near, 1e-5, laplace(near)[1])
+        return minimise(self.likelihood(self.n_agq), near, self.blocks, hessian)
 
     def deviance_without_random(self) -> float:
         """Deviance of the plain generalized linear model of the same fixed part."""
@@ -339,7 +345,7 @@ class Laplace:
                     break
                 share /= 2.0
             here = there
-            if size < 1e-7:  # converges quadratically: after this step the error is rounding
+            if size < 1e-5:  # converges quadratically: what is left is 1e-10
                 self.u = here.u
                 return here
         raise np.linalg.LinAlgError("the conditional modes were not found")
@@ -381,25 +387,19 @@ def leverages(
 ) -> np.ndarray:
     """Diagonal of ``Z G Z'`` with ``G = Lambda H^-1 Lambda' = Omega - Omega P Omega``."""
     ZO = [block.Z @ (lam @ lam.T) for block, lam in zip(blocks, lambdas, strict=True)]
-    total = np.zeros(len(ZO[0]))
-    for block, zo, P in zip(blocks, ZO, reduced.P, strict=True):
-        total += np.einsum("nq,nq->n", block.Z, zo)
-        total -= np.einsum("na,nab,nb->n", zo, P[block.codes], zo)
+    total = np.sum([_dots(block.Z, zo) for block, zo in zip(blocks, ZO, strict=True)], axis=0)
+    total -= _dots(_rowwise(ZO[0], reduced.P[0], blocks[0].codes), ZO[0])
     if reduced.rest is None:
         return total
     KB, D, T = reduced.rest
-    P_first = KB @ (np.eye(len(T)) - T @ D)  # off-diagonal part, first block with the others
-    P_rest = D - D @ T @ D
-    starts = np.cumsum([0, *(len(b.levels) * b.q for b in blocks[1:])])
-    for k, later in enumerate(blocks[1:]):
-        columns = starts[k] + later.codes[:, None] * later.q + np.arange(later.q)
-        rows = blocks[0].codes[:, None] * blocks[0].q + np.arange(blocks[0].q)
-        cross = P_first[rows[:, :, None], columns[:, None, :]]
-        total -= 2.0 * np.einsum("na,nab,nb->n", ZO[0], cross, ZO[k + 1])
-        for i, earlier in enumerate(blocks[1 : k + 1]):
-            rows = starts[i] + earlier.codes[:, None] * earlier.q + np.arange(earlier.q)
-            cross = P_rest[rows[:, :, None], columns[:, None, :]]
-            total -= 2.0 * np.einsum("na,nab,nb->n", ZO[i + 1], cross, ZO[k + 1])
+    starts = np.cumsum([0, *(len(block.levels) * block.q for block in blocks[1:-1])])
+    own = blocks[0].columns
+    other = np.hstack([s + block.columns for s, block in zip(starts, blocks[1:], strict=True)])
+    first, later = ZO[0], np.hstack(ZO[1:])
+    across = (KB @ (np.eye(len(T)) - T @ D))[own[:, :, None], other[:, None, :]]
+    among = (D - D @ T @ D)[other[:, :, None], other[:, None, :]]
+    total -= 2.0 * np.einsum("na,nab,nb->n", first, across, later)
+    total -= np.einsum("na,nab,nb->n", later, among, later)
     return total
 
 
@@ -478,7 +478,7 @@ class Quadrature(Laplace):
         """
         mode, T, p = here.mode, here.T, here.p
         (lam,), (centre,) = mode.lambdas, mode.u
-        mean_mu = np.einsum("nr,nr->n", here.mu, p[self.codes])
+        mean_mu = _dots(here.mu, p[self.codes])
         residual = self.y - self.m * mean_mu
         g = self._node_scores(here)  # Z_j'(y - mu at node), (J, R, q)
         slopes = g @ lam - here.u  # f'(u_r)
@@ -486,9 +486,9 @@ class Quadrature(Laplace):
         C = (p[:, :, None] * slopes).swapaxes(1, 2) @ self.nodes  # (J, q of f', q of z)
         K = _curvature_weight(T, C.swapaxes(1, 2))
         zl = self.Z @ lam
-        kappa = mode.w_slope * np.einsum("nq,nq->n", _rowwise(zl, K, self.codes), zl)
+        kappa = mode.w_slope * _dots(_rowwise(zl, K, self.codes), zl)
         h = np.linalg.solve(here.H, (a + self.sums(zl * kappa[:, None]))[:, :, None])[:, :, 0]
-        pull = kappa - mode.w * np.einsum("nq,nq->n", zl, h[self.codes])
+        pull = kappa - mode.w * _dots(zl, h[self.codes])
         d_beta = self.X.T @ (residual + pull)
         S = self.sums(self.Z[:, :, None] * (mode.w[:, None] * zl)[:, None, :])  # Z'WZ Lambda
         d_lam = np.einsum("jr,jra,jrb->ab", p, g, here.u) + 2.0 * np.einsum("jab,jbc->ac", S, K)
@@ -515,6 +515,11 @@ def gauss_hermite(k: int, q: int = 1) -> tuple[np.ndarray, np.ndarray]:
     log_w = np.log(w / np.sqrt(2.0 * np.pi))
     nodes = np.array(list(product(z, repeat=q)))
     return nodes, np.array([sum(pair) for pair in product(log_w, repeat=q)])
+
+
+def _dots(A: np.ndarray, B: np.ndarray) -> np.ndarray:
+    """a_i'b_i for every row i."""
+    return np.einsum("nq,nq->n", A, B)
 
 
 def _rowwise(ZL: np.ndarray, T: np.ndarray, codes: np.ndarray) -> np.ndarray:

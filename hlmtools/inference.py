@@ -204,8 +204,8 @@ class _Region:
     def of(cls, model: Any, optimum: Optimum, z: float) -> _Region:
         """The region round an optimum; of a linear model the one of ML, beta and sigma included."""
         if isinstance(model, LinearModel):
+            theta = (replace(model, reml=False).fit() if model.reml else optimum).theta
             model = replace(model, reml=False)
-            theta = model.fit().theta
             end = model.end(theta)[1]
             best = np.concatenate([theta, [np.log(end.rss / model.n) / 2.0], end.coef])
             function: Any = model.full_deviance
@@ -259,7 +259,7 @@ class _Region:
                 "fun": lambda v: room(v.tobytes())[0],
                 "jac": lambda v: room(v.tobytes())[1],
             },
-            options={"ftol": 1e-9, "maxiter": 100},
+            options={"ftol": 1e-7, "maxiter": 50},
         )
         return self._shown(k, sign, found)
 

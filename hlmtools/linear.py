@@ -24,6 +24,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -143,15 +144,17 @@ class Block:
         """Z zeta by row, (n,), of random effects (J, q)."""
         return np.einsum("nq,nq->n", self.Z, zeta[self.codes])
 
+    @property
+    def columns(self) -> np.ndarray:
+        """Where the effects of every row stand among all J q, (n, q)."""
+        return self.codes[:, None] * self.q + np.arange(self.q)
+
     def sparse_z(self) -> sparse.csr_matrix:
         """Z as the (n, J q) matrix of the paper (BMBW eq. 2)."""
         n, q = self.Z.shape
-        columns = self.codes[:, None] * q + np.arange(q)
-        shape = (n, len(self.levels) * q)
-        return sparse.csr_matrix(
-            (np.ascontiguousarray(self.Z).ravel(), columns.ravel(), np.arange(0, n * q + 1, q)),
-            shape=shape,
-        )
+        starts = np.arange(0, n * q + 1, q)
+        entries = np.ascontiguousarray(self.Z).ravel(), self.columns.ravel(), starts
+        return sparse.csr_matrix(entries, shape=(n, len(self.levels) * q))
 
 
 @dataclass(frozen=True, eq=False)
@@ -559,7 +562,9 @@ class Optimum:
     singular: bool
 
 
-def minimise(function: Any, start: np.ndarray, blocks: Sequence[Block]) -> Optimum:
+def minimise(
+    function: Any, start: np.ndarray, blocks: Sequence[Block], hessian: np.ndarray | None = None
+) -> Optimum:
     """Minimise a deviance over theta (and whatever parameters follow it in the vector).
 
     The deviance depends on Lambda through Lambda Lambda' alone, so it is even in every column of
@@ -580,6 +585,8 @@ def minimise(function: Any, start: np.ndarray, blocks: Sequence[Block]) -> Optim
         First parameters.
     blocks
         Where Lambda's free entries stand.
+    hessian
+        Second derivatives near a start that is near the optimum: L-BFGS is left out then.
 
     Examples
     --------
@@ -592,35 +599,38 @@ def minimise(function: Any, start: np.ndarray, blocks: Sequence[Block]) -> Optim
     """
     if not len(start):
         return Optimum(start, function(start)[0], np.empty((0, 0)), 0.0, True, False)
-    function = _guarded(function)
+    function = guarded(function)
     theta = start
     for _ in range(5):
-        theta = newton(function, quasi_newton(function, theta))
+        near = quasi_newton(function, theta) if hessian is None else theta
+        theta = newton(function, near, hessian)
         theta = to_boundary(function, theta, blocks)
         deviance, gradient = function(theta)
-        hessian = jacobian(lambda t: function(t)[1], theta, 1e-5, gradient)
-        values, vectors = np.linalg.eigh(hessian)
-        decrement = float(gradient @ newton_step(hessian, gradient)) / -2.0
+        curvature = jacobian(lambda t: function(t)[1], theta, 1e-5, gradient)
+        values, vectors = np.linalg.eigh(curvature)
+        decrement = float(gradient @ newton_step(curvature, gradient)) / -2.0
         downwards = values[0] < -1e-4 * max(abs(values[-1]), 1.0)
         if decrement < 1e-6 and not downwards:
             break
-        theta = theta + 0.1 * downwards * vectors[:, 0]
+        theta, hessian = theta + 0.1 * downwards * vectors[:, 0], None
     slope = np.abs(vectors[:, _flat(values)].T @ gradient).max(initial=0.0)
     converged = bool(decrement < 1e-6 and slope < 1e-3 and np.isfinite(deviance))
     singular = any(np.any(np.diag(lam) == 0.0) for lam in unpack(theta, blocks))
-    return Optimum(theta, deviance, hessian, decrement, converged, singular)
+    return Optimum(theta, deviance, curvature, decrement, converged, singular)
 
 
-def _guarded(function: Any) -> Any:
-    """Infinite where a factor cannot be computed, so that the search turns back."""
+def guarded(function: Any) -> Any:
+    """Infinite where a factor cannot be computed, so that the search turns back; no point twice."""
 
-    def value(theta: np.ndarray) -> tuple[float, np.ndarray]:
+    @cache
+    def value(point: bytes) -> tuple[float, np.ndarray]:
+        theta = np.frombuffer(point)
         try:
             return function(theta)
         except np.linalg.LinAlgError:
             return np.inf, np.zeros_like(theta)
 
-    return value
+    return lambda theta: value(theta.tobytes())
 
 
 def quasi_newton(function: Any, start: np.ndarray) -> np.ndarray:
@@ -629,7 +639,7 @@ def quasi_newton(function: Any, start: np.ndarray) -> np.ndarray:
     return optimize.minimize(function, start, jac=True, method="L-BFGS-B", options=options).x
 
 
-def newton(function: Any, theta: np.ndarray) -> np.ndarray:
+def newton(function: Any, theta: np.ndarray, hessian: np.ndarray | None = None) -> np.ndarray:
     """Newton's method until the next step would take less than 1e-12 off the deviance.
 
     Second derivatives are differences of the gradient, taken anew where the last step left more
@@ -638,7 +648,7 @@ def newton(function: Any, theta: np.ndarray) -> np.ndarray:
     value, gradient = function(theta)
     before = gain = np.inf
     for _ in range(30):
-        if not gain < before / 100.0:
+        if hessian is None or not gain <= before / 100.0:
             hessian = jacobian(lambda t: function(t)[1], theta, 1e-5, gradient)
         step = newton_step(hessian, gradient)
         before, gain = gain, -gradient @ step

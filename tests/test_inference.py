@@ -124,6 +124,20 @@ def test_profile_of_crossed_factors_holds_its_definition():
     assert found.fun - ml.fit().deviance == pytest.approx(1.959964**2, abs=1e-4)
 
 
+def test_profile_of_three_levels_needs_few_evaluations():
+    fit, asked = engine_fits.fitted("egsingle_three_level_ml"), []
+    region = inference._Region.of(fit.model, fit.optimum, 1.959964)
+
+    def counted(x: np.ndarray) -> tuple[float, np.ndarray]:
+        asked.append(x)
+        return region.function(x)
+
+    k = region.names.index("cor(Intercept,year|childid)")
+    end = replace(region, function=counted).end(k, -1.0)
+    assert end < fit.cov_re["childid"].iloc[0, 1] / fit.sd_re["childid"].prod()
+    assert len(asked) < 60
+
+
 def test_deviance_of_all_parameters():
     model = replace(engine_fits.fitted("exam_slope_ml").model, reml=False)
     theta = engine_fits.fitted("exam_slope_ml").optimum.theta
