@@ -76,9 +76,13 @@ class Assignment:
             (files / "hlmtools" / f"{self.homework.module}.py").write_bytes(submission.module)
 
     @property
-    def hidden_last(self) -> bool:
-        """Whether hidden tests run after the last cell, so that no cell can show their inputs."""
-        return True
+    def at_check_cells(self) -> bool:
+        """Whether tests run when the notebook stands at their check cells, in its kernel.
+
+        Ours run after the last cell, in a kernel of their own: no cell can show their inputs or
+        spoil what is answered to them.
+        """
+        return False
 
     @property
     def seeding(self) -> str:

@@ -92,9 +92,9 @@ class Foreign(Assignment):
                     file.write(data)
 
     @property
-    def hidden_last(self) -> bool:
+    def at_check_cells(self) -> bool:
         """Otter tests at the check cell: what a later cell changes must not change a score."""
-        return False
+        return True
 
     @property
     def seeding(self) -> str:

@@ -5,12 +5,11 @@ The way of a submission:
 1. `assignment.load` reads what the judge holds of a homework: tests, written questions, functions.
 2. `Session` lays out a workspace (given package, data, the student's module), starts a kernel,
    and runs the notebook cell by cell.
-3. When the notebook reaches a task's check cell, what the task's tests take is fetched, and its
-   public tests run here, as otter's own test files, on remote values; a task without a check
-   cell is tested after the last cell.
-4. Hidden tests run when the notebook's outputs are collected, on what was fetched: nothing that
-   learns their inputs can show them on the student's page. (Those of a foreign assignment run at
-   their check cell, as otter runs them.)
+3. When the notebook reaches a task's check cell, what the task's tests take is fetched.
+4. When the notebook's outputs are collected, the tests run here, as otter's own test files, on
+   what was fetched and in a kernel in which no cell has run: nothing that learns a hidden test's
+   inputs can show them on the student's page, and what a cell spoiled answers nothing. (Those of
+   a foreign assignment run at their check cell, in its kernel, as otter runs them.)
 5. A cell or a function that hangs or ends its kernel costs what depends on it: the kernel is
    replaced, the earlier cells run again without the culprit, and the rest is graded.
 6. A refusal of bad input counts where the function answered some call of a hidden case.
@@ -166,7 +165,7 @@ class Session:
         self._checks = self._mended.checks
         self._taken: dict[str, dict[str, Any]] = {}
         self._kernels = 0
-        self._over = False
+        self._over = self._aside = False
         self._ends = time.monotonic() + self.limits.notebook_seconds
         self._tests_left = float(self.limits.tests_seconds)
 
@@ -201,18 +200,26 @@ class Session:
 
     # ------------------------------------------------------------------ running the notebook
 
-    def run_notebook(self) -> None:
-        """Run all cells, with the public tests of each task at its check cell; then the hidden."""
+    def run_notebook(self, apart: bool = True) -> None:
+        """Run all cells, then the tests, on what stood in the notebook at their check cells.
+
+        Parameters
+        ----------
+        apart
+            False keeps the notebook's kernel for the tests, which is for trusted work only.
+        """
         last = len(self.notebook.cells) - 1
         for index in range(-1, last + 1):
             self._reach(index)
-            for question in self._checks.get(index, ()):
-                self._run_cases(question, hidden=False, index=index)
-                if not self.assignment.hidden_last:
-                    self._run_cases(question, hidden=True, index=index)
+            if self.assignment.at_check_cells:
+                for question in self._checks.get(index, ()):
+                    self._run_cases(question, index)
         self._executed = json.loads(nbformat.writes(self.notebook))
-        for question in self._files if self.assignment.hidden_last else ():
-            self._run_cases(question, hidden=True, index=last)
+        if not self.assignment.at_check_cells:
+            if apart:
+                self._set_cells_aside()
+            for question in self._files:
+                self._run_cases(question, last)
 
     def run_task(self, task: str) -> list[CaseResult]:
         """Run the tests of a task again, on the kernel as it is now."""
@@ -220,8 +227,7 @@ class Session:
         questions = [name for name in self._files if self.assignment.task(name) == task]
         for question in questions:
             self._take(question, last)
-            self._run_cases(question, hidden=False, index=last)
-            self._run_cases(question, hidden=True, index=last)
+            self._run_cases(question, last)
         return [case for question in questions for case in self._results(question)]
 
     def patch(self, code: str) -> None:
@@ -291,8 +297,21 @@ class Session:
         except KernelLost:
             self._stop()
             return
-        for earlier in range(-1, index):
+        for earlier in range(-1, -1 if self._aside else index):
             self._reach(earlier)
+
+    def _set_cells_aside(self) -> None:
+        """Start a kernel in which no cell has run: none can have spoiled what it answers."""
+        self._kernel.close()
+        end_user(self.sandbox)
+        self._aside, self._over = True, False
+        for taken in self._taken.values():
+            for name in taken.keys() & self.assignment.functions:
+                del taken[name]
+        try:
+            self._start_kernel()
+        except KernelLost:
+            self._stop()
 
     def _stop(self) -> None:
         self._over = True
@@ -311,13 +330,12 @@ class Session:
                 self._replace_kernel(index + 1)
                 return  # which fetched everything anew
 
-    def _run_cases(self, question: str, hidden: bool, index: int) -> None:
+    def _run_cases(self, question: str, index: int) -> None:
         test_file = self._files[question]
-        for position, case in enumerate(test_file.test_cases):
-            if bool(case.hidden) == hidden:
-                self.cases[question, position] = self._run_case(test_file, position, index)
-                if self._told is not None:
-                    self._told(self.verdict())
+        for position in range(len(test_file.test_cases)):
+            self.cases[question, position] = self._run_case(test_file, position, index)
+            if self._told is not None:
+                self._told(self.verdict())
 
     def _run_case(self, test_file: JudgeTestFile, position: int, index: int) -> CaseResult:
         started = time.monotonic()
@@ -326,7 +344,7 @@ class Session:
             self._kernel,
             self.assignment.functions,
             self._conduct,
-            self._taken[test_file.name],
+            self._taken.setdefault(test_file.name, {}),
             hidden=bool(case.hidden),
         )
         one = type(test_file)(test_file.name, test_file.path, [case])

@@ -31,6 +31,7 @@ from nbformat import NotebookNode
 
 from autograder import sandbox, wire
 from autograder.course import Limits
+from hlmtools import records
 
 START_SECONDS = 60
 INTERRUPT_SECONDS = 3
@@ -187,7 +188,7 @@ class Kernel:
         seconds = min(self._ends - time.monotonic(), self.limits.ask_seconds)
         if seconds <= 0:
             raise CheckOver("the check took longer than its limit")
-        request = wire.pack([question, *[_sent(part) for part in parts]])
+        request = wire.pack([question, *[self._sent(part) for part in parts]])
         reply = run_sync(self._exchange)(request, seconds)
         if reply is None:
             self._interrupt()
@@ -195,6 +196,20 @@ class Kernel:
                 raise CheckOver("the check took longer than its limit")
             raise TimeOver(f"it took longer than {seconds:g} s")
         return self._answer(reply)
+
+    def _sent(self, part: Any) -> Any:
+        """A question's part with handles in the wire's form, wherever they stand."""
+        if isinstance(part, RemoteHandle):
+            if part._kernel is self:
+                return part._handle
+            if isinstance(part, Record):
+                return part.copy()
+            raise RemoteError(f"a {part.type_name} was given where plain data is needed")
+        if type(part) in (list, tuple):
+            return type(part)(self._sent(item) for item in part)
+        if type(part) is dict:
+            return {key: self._sent(item) for key, item in part.items()}
+        return part
 
     def close(self) -> None:
         """End the kernel and every process of it."""
@@ -450,15 +465,53 @@ for _name in (
     setattr(RemoteHandle, f"__{_name}__", _refused(f"__{_name}__"))
 
 
-def _sent(part: Any) -> Any:
-    """A question's part with handles in the wire's form, wherever they stand."""
-    if isinstance(part, RemoteHandle):
-        return part._handle
-    if type(part) in (list, tuple):
-        return type(part)(_sent(item) for item in part)
-    if type(part) is dict:
-        return {key: _sent(item) for key, item in part.items()}
-    return part
+class Record(RemoteHandle):
+    """A given record of the submission whose values were fetched: it outlives its kernel.
+
+    Parameters
+    ----------
+    handle
+        The record where it stands.
+    fields, properties
+        What the sandbox said of it.
+    """
+
+    def __init__(
+        self, handle: RemoteHandle, fields: dict[str, Any], properties: dict[str, Any]
+    ) -> None:
+        super().__init__(handle._kernel, handle._handle)
+        self._fields, self._properties = fields, properties
+
+    def __getattr__(self, name: str) -> Any:
+        known = self._properties | self._fields
+        if name.startswith("_") or name not in known:
+            _raise_crossing({"error": "AttributeError", "message": f"no attribute {name!r}"})
+        return known[name]
+
+    def __getitem__(self, key: Any) -> Any:
+        return list(self._fields.values())[key]
+
+    def copy(self) -> Any:
+        """The same record, made here of its plain fields, to be sent to another kernel."""
+        kind = vars(records).get(self.type_name)
+        plain = not any(isinstance(value, RemoteHandle) for value in self._fields.values())
+        if plain and isinstance(kind, type) and kind.__module__ == records.__name__:
+            with suppress(TypeError):
+                return kind(**self._fields)
+        raise RemoteError(f"the {self.type_name[:80]} is no plain data")
+
+
+def open_records(value: Any) -> Any:
+    """A value with its given records fetched, also those in lists, tuples and dictionaries."""
+    if type(value) in (list, tuple):
+        return type(value)(open_records(item) for item in value)
+    if type(value) is dict:
+        return {key: open_records(item) for key, item in value.items()}
+    if not isinstance(value, RemoteHandle):
+        return value
+    parts = value._kernel.ask("record", value)
+    told = type(parts) is list and len(parts) == 2 and all(type(part) is dict for part in parts)
+    return Record(value, *parts) if told else value
 
 
 class Environment:

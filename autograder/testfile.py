@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,10 +21,12 @@ from autograder.remote import (
     Environment,
     Kernel,
     KernelLost,
+    Record,
     RemoteError,
     RemoteHandle,
     TimeOver,
     is_remote,
+    open_records,
 )
 from hlmtools.check import SlipRecognised
 
@@ -85,7 +87,7 @@ def fetch(environment: Environment, name: str, conduct: Conduct) -> Any:
     """A value of the notebook or function of the module, or what its absence raised."""
     try:
         conduct.refuse(name)
-        return environment.get(name)
+        return open_records(environment.get(name))
     except (TimeOver, KernelLost) as problem:
         conduct.stopped.setdefault(name, str(problem))
         return _Raised(problem)
@@ -102,7 +104,7 @@ class GuardedEnvironment(Environment):
         kernel: Kernel,
         functions: frozenset[str],
         conduct: Conduct,
-        taken: Mapping[str, Any],
+        taken: dict[str, Any],
         hidden: bool,
     ) -> None:
         super().__init__(kernel, functions)
@@ -113,17 +115,30 @@ class GuardedEnvironment(Environment):
 
     def get(self, name: str, default: Any = None) -> Any:
         self.conduct.refuse(name)
-        value = self._taken[name] if name in self._taken else super().get(name, default)
+        if name in self._functions:
+            value = self._function(name)
+        else:
+            value = self._taken[name] if name in self._taken else super().get(name, default)
         if isinstance(value, _Raised):
             raise value.error
         if value is None or value is Ellipsis:
             self.missing.append(name)
         if not isinstance(value, RemoteHandle):
             return value
+        if value._kernel is not self._kernel and not isinstance(value, Record):
+            raise RemoteError(f"{name} is no plain data")
         self.handles.append(name)
         if name not in self._functions:
             return value
         return StudentFunction(value, name, self)
+
+    def _function(self, name: str) -> Any:
+        """A function of the module, fetched anew where it was fetched in another kernel."""
+        taken = self._taken.get(name)
+        if taken is None or (isinstance(taken, RemoteHandle) and taken._kernel is not self._kernel):
+            environment = Environment(self._kernel, self._functions)
+            taken = self._taken[name] = fetch(environment, name, self.conduct)
+        return taken
 
     def test_beside(self, source: str, function: str) -> None:
         """Have a test run beside the student's code; raises where it did not pass there."""

@@ -333,7 +333,7 @@ def _session_findings(
     notebook = [statement for cell in _code_cells(submission) for statement in cell]
     matters = what_matters(homework, notebook)
     with judge.open_session(homework.id, submission, sandbox) as session:
-        session.run_notebook()
+        session.run_notebook(apart=False)
         findings = solution_findings(homework, session.verdict())
         findings += _alternative_findings(session, homework, matters, progress)
         known: dict[tuple[str, ...], list[CaseResult]] = {}

@@ -147,7 +147,7 @@ def _encode_big(value: int) -> list:
 def _encode_object(value: Any, keep: Callable[[Any], Handle] | None, depth: int) -> list:
     if isinstance(value, Handle):
         return ["handle", value.number, value.type_name]
-    fields = _result_fields(value)
+    fields = result_fields(value)
     if fields is not None and keep is None:
         name, values = fields
         return ["result", name, _encode(values, keep, depth + 1)]
@@ -157,7 +157,7 @@ def _encode_object(value: Any, keep: Callable[[Any], Handle] | None, depth: int)
     return ["handle", handle.number, handle.type_name]
 
 
-def _result_fields(value: Any) -> tuple[str, dict[str, Any]] | None:
+def result_fields(value: Any) -> tuple[str, dict[str, Any]] | None:
     """Name and fields of a given result (a dataclass or NamedTuple of hlmtools.records)."""
     kind = type(value)
     if kind.__module__ != "hlmtools.records":

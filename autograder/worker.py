@@ -207,6 +207,15 @@ class Answers:
     def ask_item(self, owner: Any, key: Any) -> Any:
         return owner[key]
 
+    def ask_record(self, owner: Any) -> list[dict[str, Any]] | None:
+        """Fields and properties of a given record; None for any other object."""
+        kind = type(owner)
+        if self.wire.RESULT_MAKERS.get(kind.__name__) is not kind:
+            return None
+        fields = self.wire.result_fields(owner)[1]
+        more = [name for name, value in vars(kind).items() if isinstance(value, property)]
+        return [fields, {name: _property(owner, name) for name in more}]
+
     def ask_beside(self, source: str, function: str, seconds: float) -> list[Any]:
         """Run a test here, in a fork: whether it passed, and its text. This can be forged."""
         return _lone_module("beside").run(source, function, self.namespace, seconds)
@@ -220,6 +229,14 @@ class Answers:
 
     def kept_object(self, handle: Any) -> Any:
         return self.kept[handle.number]
+
+
+def _property(owner: Any, name: str) -> Any:
+    """A property of a record, or None where the record's fields do not allow it."""
+    try:
+        return getattr(owner, name)
+    except Exception:
+        return None
 
 
 def _described(error: BaseException) -> dict[str, str]:
@@ -250,14 +267,19 @@ def _answering_kernel(module: str) -> type:
             self.shell_handlers["hlm_ask"] = self.hlm_ask
             self.seeded = False
 
-        async def do_execute(self, *args: Any, **kwargs: Any) -> Any:
-            if not self.seeded:  # as late as can be: imports and the banner draw from it, too
+        def seed(self) -> None:
+            """As late as can be: imports and the banner draw from it, too."""
+            if not self.seeded:
                 random.seed(SEED)
                 numpy.random.seed(SEED)  # noqa: NPY002
                 self.seeded = True
+
+        async def do_execute(self, *args: Any, **kwargs: Any) -> Any:
+            self.seed()
             return await super().do_execute(*args, **kwargs)
 
         def hlm_ask(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
+            self.seed()
             head, data = self.answers.answer(bytes(parent["buffers"][0]))
             session: Any = self.session
             session.send(stream, "hlm_reply", head, parent, ident=ident, buffers=[data])

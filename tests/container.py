@@ -73,7 +73,9 @@ class Container:
 
     def run(self, command: str, seconds: float) -> subprocess.CompletedProcess[str]:
         """Run a shell command inside, with its own mounts and processes."""
-        lines = ["set -e", f"mount -t proc proc {shlex.quote(str(self.root / 'proc'))}"]
+        root = shlex.quote(str(self.root))
+        # bubblewrap wants the root folder to be a mount of its own, as in any container
+        lines = ["set -e", f"mount --rbind {root} {root}", f"mount -t proc proc {root}/proc"]
         for source, target in {Path("/dev"): "/dev", **self.mounts}.items():
             place = self.root / target.strip("/")
             place.mkdir(parents=True, exist_ok=True)

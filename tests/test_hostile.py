@@ -118,12 +118,6 @@ def everything_shown(verdict: Verdict) -> str:
     return texts.replace('\\"', '"') + feedback.page(verdict, HOMEWORK)
 
 
-def hidden_points_only(verdict: Verdict, task: str) -> bool:
-    """Whether what a task lost was asked after the last cell, of the kernel as cells left it."""
-    lost = [case for case in verdict.cases if case.task == task and not case.passed]
-    return all(case.hidden for case in lost)
-
-
 class _Markup(HTMLParser):
     """What of the submission's markup a browser would act on."""
 
@@ -179,8 +173,6 @@ def test_hostile(attack: Attack, kind: str, outside: Outside, short_limits: cour
     tasks = verdict.tasks()
     right = {task for task, (earned, possible) in tasks.items() if earned == possible}
     assert tasks[UNDESERVED][0] == 0, [case for case in verdict.cases if case.task == UNDESERVED]
-    if attack.spoils:
-        right |= {task for task in tasks if hidden_points_only(verdict, task)}
     assert set(tasks) - right <= {UNDESERVED} | attack.may_lose, verdict.alerts
     assert verdict.status in {"ok", "repaired", "partial"}
     shown = everything_shown(verdict)

@@ -158,7 +158,7 @@ def test_a_notebook_that_is_none_is_unreadable_with_the_reason(solved):
     assert verdict.status == "unreadable"
     assert verdict.score == 0
     assert verdict.max_score == sum(case.points for case in verdict.cases) > 0
-    assert "cannot be read" in verdict.alerts[0]
+    assert "not a notebook" in verdict.alerts[0]
 
 
 def test_every_task_of_the_course_file_is_judged(full):

@@ -25,8 +25,10 @@ fi
 pip() { /autograder/venv/bin/python -m pip "$@"; }
 pip install --compile --require-hashes -r /autograder/source/requirements.txt
 pip install --no-deps --no-build-isolation --editable /autograder/source
-# students' code runs as another user: it may use Python, and read nothing of ours
+# students' code runs as another user: it may use Python and the untrusted worker, nothing else
 chmod -R go=rX /autograder/venv
 chmod -R go= /autograder/source
+chmod go=x /autograder/source /autograder/source/autograder
+chmod go=r /autograder/source/autograder/{worker,wire,forker,beside}.py
 # fonts are looked for now and not at each submission
 /autograder/venv/bin/python -c 'import matplotlib.font_manager'

@@ -30,7 +30,6 @@ class Attack:
     module: str = ""  # stands at the end of the student module; a later definition wins
     cells: Mapping[str, str] = field(default_factory=dict)  # code before a question's check cell
     may_lose: frozenset[str] = frozenset()  # tasks that it may cost itself
-    spoils: bool = False  # the kernel lives on but cannot answer: hidden tests are asked of it
     fast: bool = False
     name_of_student: str = ""
 
@@ -700,7 +699,6 @@ ATTACKS = (
         "replaces otter, the checks, builtins and the worker's own answers in its process",
         "the judge is another process: task 1.7 stays at 0",
         cells={"task1_7": _PATCH},
-        spoils=True,
     ),
     Attack(
         "lying-objects",
@@ -729,7 +727,6 @@ ATTACKS = (
         "they are refused; only tasks from there on are lost",
         cells={"task1_7": _PICKLE_REPLY},
         may_lose=frozenset({"1.8"}),
-        spoils=True,
     ),
     Attack(
         "hangs-up",
@@ -737,7 +734,6 @@ ATTACKS = (
         "the judge does not wait for it; only tasks from there on are lost",
         cells={"task1_7": _HANG_UP},
         may_lose=frozenset({"1.8"}),
-        spoils=True,
     ),
     Attack(
         "forged-messages",
@@ -824,7 +820,6 @@ ATTACKS = (
         "at most tasks from there on are lost, and nothing outside is written",
         cells={"task1_7": _LINE},
         may_lose=frozenset({"1.8"}),
-        spoils=True,
     ),
     Attack(
         "searches-memory",
@@ -839,7 +834,6 @@ ATTACKS = (
         "answers become worthless from there on, never right",
         cells={"task1_7": _PATCH_WORKER},
         may_lose=frozenset({"1.8"}),
-        spoils=True,
     ),
     Attack(
         "patches-comparisons",
@@ -847,7 +841,6 @@ ATTACKS = (
         "comparisons are made in the judge",
         cells={"task1_7": _PATCH_NUMBERS},
         may_lose=frozenset({"1.8"}),
-        spoils=True,
     ),
     Attack(
         "near-numbers",
@@ -868,7 +861,6 @@ ATTACKS = (
         "an answer counts for its own question only",
         cells={"task1_7": _REPLAY},
         may_lose=frozenset({"1.8"}),
-        spoils=True,
     ),
     Attack(
         "late-replies",
@@ -876,7 +868,6 @@ ATTACKS = (
         "too late is no answer, and no later question gets it",
         cells={"task1_7": _LATE},
         may_lose=frozenset({"1.8"}),
-        spoils=True,
     ),
     Attack(
         "broken-frames",
@@ -884,7 +875,6 @@ ATTACKS = (
         "at most tasks from there on are lost",
         cells={"task1_7": _BROKEN_FRAMES},
         may_lose=frozenset({"1.8"}),
-        spoils=True,
     ),
     Attack(
         "descriptor-flood",
@@ -893,7 +883,6 @@ ATTACKS = (
         module="_held = []\ndef lrt_psi(ll0, ll1):\n    while True: _held.append(open('/dev/null'))\n",
         cells={"task1_7": _FD_FLOOD},
         may_lose=frozenset({"1.8"}),
-        spoils=True,
     ),
     Attack(
         "thread-flood",
@@ -901,7 +890,6 @@ ATTACKS = (
         "bounded before 5,000",
         cells={"task1_7": _THREADS},
         may_lose=frozenset({"1.8"}),
-        spoils=True,
     ),
     Attack(
         "signals-everything",
@@ -921,7 +909,6 @@ ATTACKS = (
         "the kernel is replaced where it does not answer",
         cells={"task1_7": _TIMERS},
         may_lose=frozenset({"1.8"}),
-        spoils=True,
     ),
     Attack(
         "every-socket",
@@ -941,7 +928,6 @@ ATTACKS = (
         "nothing of it is shared with the warm process; its own tasks after it may suffer",
         cells={"task1_7": _POISON},
         may_lose=frozenset({"1.8"}),
-        spoils=True,
     ),
     Attack(
         "markup-in-outputs",
@@ -975,7 +961,6 @@ ATTACKS = (
         "what it answers with is judged like any other answer",
         cells={"task1_7": _IMPORTS},
         may_lose=frozenset({"1.8"}),
-        spoils=True,
     ),
     Attack(
         "answers-for-every-name",
@@ -983,7 +968,6 @@ ATTACKS = (
         "a number for every name earns nothing",
         cells={"task1_7": _QUINE},
         may_lose=frozenset({"1.8"}),
-        spoils=True,
     ),
     Attack(
         "endless-handles",
