@@ -205,8 +205,8 @@ def _make_view(request: dict[str, Any]) -> None:
     for place in ("/tmp", "/dev/shm", folder):
         kept = _interpreter_below(place)
         _mount("tmpfs", place, "tmpfs", _NO_SUID | _NO_DEVICES, f"size={size},mode=1777")
-        for path, descriptor in kept.items():
-            _bind(Path(f"/proc/self/fd/{descriptor}"), Path(path), _READ_ONLY)
+        for prefix, descriptor in kept.items():
+            _bind(Path(f"/proc/self/fd/{descriptor}"), Path(prefix), _READ_ONLY)
             os.close(descriptor)
     files = Path(HALL, request["files"])
     for path in sorted(files.iterdir()):
