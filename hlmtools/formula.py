@@ -94,12 +94,20 @@ Bar(expr='1', group='a'))
     response, right = (side.strip() for side in formula.split("~"))
     if not response:
         raise ValueError(f"formula {formula!r} has no response on the left of '~'.")
-    bars, fixed = _take_bars(right)
+    bars: list[Bar] = []
+    fixed = []
+    for piece in _summands(right):
+        if "|" not in piece:
+            fixed.append(piece)
+        elif piece.startswith("(") and piece.endswith(")"):
+            bars.extend(_expand(piece[1:-1]))
+        else:
+            raise ValueError(f"a random term can only be added with '+', not as in {piece!r}.")
     if not bars:
         raise ValueError(
             f"formula {formula!r} has no random term; write one in parentheses, as in (1 | school)."
         )
-    return ParsedFormula(response, fixed, tuple(bars))
+    return ParsedFormula(response, " + ".join(fixed) or "1", tuple(bars))
 
 
 def build(formula: str, data: pd.DataFrame, *, ratio: bool = False) -> Design:
@@ -179,50 +187,27 @@ def cluster_labels(group: str, data: pd.DataFrame) -> pd.Series:
             raise ValueError(unknown_column(name, data))
     if len(names) == 1:
         return data[names[0]]
-    joined = data[names[0]].astype(str)
-    for name in names[1:]:
-        joined = joined + ":" + data[name].astype(str)
-    return joined
+    others = data[names[1:]].astype(str)
+    return data[names[0]].astype(str).str.cat(others, sep=":")
 
 
 # ---------------------------------------------------------------- bars
 
 
-def _take_bars(right: str) -> tuple[list[Bar], str]:
-    bars: list[Bar] = []
-    kept: list[str] = []
-    position = 0
-    for start, stop in _top_level_groups(right):
-        inside = right[start + 1 : stop - 1]
-        if "|" in inside:
-            kept.append(right[position:start])
-            bars.extend(_expand(inside))
-            position = stop
-    kept.append(right[position:])
-    return bars, _tidy("".join(kept))
-
-
-def _top_level_groups(text: str) -> Iterator[tuple[int, int]]:
-    depth = start = 0
-    for i, character in enumerate(text):
-        if character == "(":
-            start = i if depth == 0 else start
-            depth += 1
-        elif character == ")":
-            depth -= 1
-            if depth == 0:
-                yield start, i + 1
+def _summands(text: str) -> list[str]:
+    """Split at the plus signs outside all brackets."""
+    pieces, depth = [""], 0
+    for character in text:
+        depth += (character in "([{") - (character in ")]}")
         if depth < 0:
             break
+        if character == "+" and depth == 0:
+            pieces.append("")
+        else:
+            pieces[-1] += character
     if depth:
         raise ValueError(f"parentheses in {text!r} do not match.")
-
-
-def _tidy(fixed: str) -> str:
-    if re.search(r"[*:/]\s*(\+|$)|^\s*[*:/]", fixed):
-        raise ValueError(f"a random term can only be added with '+': {fixed!r} is left over.")
-    parts = [part for part in re.split(r"\+(?![^(\[{]*[)\]}])", fixed) if part.strip()]
-    return " + ".join(part.strip() for part in parts) or "1"
+    return [piece.strip() for piece in pieces if piece.strip()]
 
 
 def _expand(inside: str) -> Iterator[Bar]:
@@ -284,8 +269,7 @@ def _response(text: str, data: pd.DataFrame, ratio: bool) -> tuple[np.ndarray, n
     if ratio and "/" in text:
         top, bottom = (_column(part.strip(), data) for part in text.split("/", 1))
         return top.astype(float), bottom.astype(float)
-    values = _column(text, data)
-    return values, None
+    return _column(text, data), None
 
 
 def _column(text: str, data: pd.DataFrame) -> np.ndarray:
@@ -387,8 +371,6 @@ def check_values(name: str, values: pd.Series) -> None:
 
 def check_rank(matrix: np.ndarray, names: tuple[str, ...], where: str) -> None:
     """Find the first column that the ones before it determine (R's diagonal in a QR)."""
-    if not matrix.shape[1]:
-        return
     broken = np.flatnonzero(~np.isfinite(matrix).all(axis=0))
     if broken.size:
         raise ValueError(f"column {names[broken[0]]!r} of {where} has values that are not finite.")

@@ -32,6 +32,7 @@ from scipy.special import expit, gammaln, ndtri
 from hlmtools.formula import Design, build
 from hlmtools.linear import (
     Block,
+    MixedModel,
     Optimum,
     Reduced,
     cluster_products,
@@ -45,7 +46,6 @@ from hlmtools.linear import (
     orthonormal,
     pack,
     quasi_newton,
-    unpack,
     warn_about,
 )
 from hlmtools.results import GeneralizedResult
@@ -123,8 +123,6 @@ def glmer(
 class Binomial:
     """Logit link: l = y eta - m log(1 + e^eta), m trials."""
 
-    latent_variance = np.pi**2 / 3.0
-
     @staticmethod
     def cumulant(eta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """b = log(1 + e^eta) and its derivative, the probability."""
@@ -157,8 +155,6 @@ class Binomial:
 
 class Poisson:
     """Log link: l = y eta - e^eta."""
-
-    latent_variance = np.nan
 
     @staticmethod
     def cumulant(eta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -194,17 +190,14 @@ FAMILIES: dict[str, Any] = {"binomial": Binomial, "poisson": Poisson}
 
 
 @dataclass(frozen=True, eq=False)
-class GeneralizedModel:
+class GeneralizedModel(MixedModel):
     """Data of a generalized mixed model. Parameters: theta, then beta in the columns of ``X``.
 
-    ``X`` holds the fixed-effects columns made orthonormal (design.X = X R); ``m`` the trials.
+    ``X`` holds the fixed-effects columns made orthonormal; ``m`` the trials.
     """
 
-    design: Design
     family: str
-    blocks: tuple[Block, ...]
     X: np.ndarray
-    R: np.ndarray
     m: np.ndarray
     offset: np.ndarray
     n_agq: int
@@ -217,17 +210,12 @@ class GeneralizedModel:
         blocks = make_blocks(design.terms)
         _check_nodes(n_agq, blocks)
         X, R = orthonormal(design.X)
-        return cls(design, family, blocks, X, R, m, offset, n_agq)
+        return cls(design, blocks, R, family, X, m, offset, n_agq)
 
     @property
     def law(self) -> Any:
         """The family's functions."""
         return FAMILIES[self.family]
-
-    @property
-    def n_theta(self) -> int:
-        """Number of free entries of Lambda."""
-        return sum(len(block.rows) for block in self.blocks)
 
     def equal_clusters(self) -> dict[str, int]:
         """How many clusters of each grouping factor have failures only or successes only.
@@ -247,19 +235,31 @@ class GeneralizedModel:
 
     def fit(self) -> Optimum:
         """From the fit without random effects, by way of Laplace, with the nodes asked for."""
-        lambdas = pack([0.5 * np.eye(block.q) for block in self.blocks], self.blocks)
-        start, laplace = np.append(lambdas, plain_fit(self)), guarded(self.likelihood(1))
+        start, laplace = np.append(self.start(), plain_fit(self)), guarded(self.likelihood(1))
         if self.n_agq == 1:
             return minimise(laplace, start, self.blocks)
         near = quasi_newton(laplace, start)
         hessian = jacobian(lambda x: laplace(x)[1], near, 1e-5, laplace(near)[1])
         return minimise(self.likelihood(self.n_agq), near, self.blocks, hessian)
 
+    def scale_and_beta(self, x: np.ndarray) -> tuple[float, np.ndarray]:
+        """Residual variance (none: 1) and fixed effects of parameters x."""
+        return 1.0, np.linalg.solve(self.R, x[self.n_theta :])
+
     def deviance_without_random(self) -> float:
         """Deviance of the plain generalized linear model of the same fixed part."""
-        eta, y = self.X @ plain_fit(self) + self.offset, self.design.y
-        b = self.law.cumulant(eta)[0]
-        return -2.0 * float(y @ eta - self.m @ b + self.law.constant(y, self.m))
+        return self.likelihood(1)(np.append(np.zeros(self.n_theta), plain_fit(self)))[0]
+
+    def posterior_means(self, x: np.ndarray) -> np.ndarray:
+        """Empirical Bayes means of the random effects (J, q), in the columns of the block."""
+        q = self.blocks[0].q
+        if len(self.blocks) > 1 or q > 2:
+            raise ValueError(
+                "posterior means are for one grouping factor with one or two random effects; "
+                "use the modes (random_effects) here."
+            )
+        here = Quadrature(self, max(self.n_agq, 25 if q == 1 else 11)).at(x)
+        return np.einsum("jr,jrq->jq", here.p, here.u) @ here.mode.lambdas[0].T
 
     def simulate(self, fit: GeneralizedResult, rng: np.random.Generator) -> GeneralizedResult:
         """Draw responses of a fit of this model, and fit the model to them."""
@@ -329,7 +329,7 @@ class Laplace:
 
     def mode(self, x: np.ndarray) -> Mode:
         """Penalised iteratively reweighted least squares; a step that goes downhill is halved."""
-        lambdas = unpack(x[: self.model.n_theta], self.blocks)
+        lambdas = self.model.lambdas(x)
         fixed = self.X @ x[self.model.n_theta :] + self.offset
         here = self._at(fixed, lambdas, self.u)
         for _ in range(200):
@@ -572,17 +572,6 @@ def median_odds_ratio(variance: float) -> float:
     return float(np.exp(np.sqrt(2.0 * variance) * ndtri(0.75)))
 
 
-def posterior_means(model: GeneralizedModel, x: np.ndarray) -> np.ndarray:
-    """Empirical Bayes means of the random effects (J, q), in the columns of the block."""
-    if len(model.blocks) > 1 or model.blocks[0].q > 2:
-        raise ValueError(
-            "posterior means are for one grouping factor with one or two random effects; "
-            "use the modes (random_effects) here."
-        )
-    here = Quadrature(model, max(model.n_agq, 25 if model.blocks[0].q == 1 else 11)).at(x)
-    return np.einsum("jr,jrq->jq", here.p, here.u) @ here.mode.lambdas[0].T
-
-
 # ---------------------------------------------------------------- responses and checks
 
 
@@ -675,15 +664,8 @@ def _check_separation(model: GeneralizedModel) -> None:
     certain = (y == 0) | (y == m)
     sign = np.where(y == 0, -1.0, 1.0)
     A = sign[certain, None] * X[certain]
-    mixed = X[~certain]
-    found = optimize.linprog(
-        -A.sum(axis=0),
-        A_ub=-A,
-        b_ub=np.zeros(len(A)),
-        A_eq=mixed if len(mixed) else None,
-        b_eq=np.zeros(len(mixed)) if len(mixed) else None,
-        bounds=(-1, 1),
-    )
+    below = np.vstack([-A, X[~certain], -X[~certain]])  # 0 in rows with both outcomes
+    found = optimize.linprog(-A.sum(axis=0), below, np.zeros(len(below)), bounds=(-1, 1))
     if found.status == 0 and -found.fun > 1e-6 * len(X):
         direction = np.abs(np.linalg.solve(model.R, found.x) * np.std(model.design.X, axis=0))
         name = model.design.x_names[int(np.argmax(direction))]

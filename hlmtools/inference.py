@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import optimize
 from scipy.special import binom, chdtrc, ndtri, stdtr
 
-from hlmtools.linear import LinearModel, Optimum, jacobian, unpack
+from hlmtools.linear import LinearModel, Optimum, guarded, jacobian
 from hlmtools.results import covariances
 
 
@@ -165,12 +165,8 @@ def parameter_names(model: Any) -> list[str]:
     return [*names, *sigma, *model.design.x_names]
 
 
-def parameter_values(fit: Any) -> np.ndarray:
-    """Estimates in the order of :func:`parameter_names`."""
-    return _values(fit.model, fit._lambdas, fit.scale, fit.params.to_numpy())
-
-
 def _values(model: Any, lambdas: Any, scale: float, params: np.ndarray) -> np.ndarray:
+    """Parameters in the order of :func:`parameter_names`."""
     spread = [_spread(psi) for psi in covariances(model, lambdas, scale).values()]
     sigma = [np.sqrt(scale)] if isinstance(model, LinearModel) else []
     return np.concatenate([*spread, sigma, params])
@@ -215,7 +211,7 @@ class _Region:
         values, vectors = np.linalg.eigh(hessian)
         root = vectors * np.sqrt(2.0 / np.maximum(values, 2.0))
         lowest = function(best)[0]
-        return cls(model, function, best, root, lowest, z, parameter_names(model))
+        return cls(model, guarded(function), best, root, lowest, z, parameter_names(model))
 
     def room(self, v: np.ndarray) -> tuple[float, np.ndarray]:
         """How far the deviance may still rise, and its gradient."""
@@ -225,14 +221,8 @@ class _Region:
     def values(self, v: np.ndarray) -> np.ndarray:
         """All parameters; the squares of standard deviations, which are smooth at 0."""
         x, model = self.best + self.root @ v, self.model
-        k = sum(len(block.rows) for block in model.blocks)
-        scale, params = 1.0, x[k:]
-        if isinstance(model, LinearModel):
-            scale, params = (model.y_scale * np.exp(x[k])) ** 2, model.y_scale * x[k + 1 :]
-        beta = np.linalg.solve(model.R, params) if len(params) else params
-        if isinstance(model, LinearModel):
-            beta = beta + model.beta_ols
-        found = _values(model, unpack(x, model.blocks), scale, beta)
+        scale, beta = model.scale_and_beta(x)
+        found = _values(model, model.lambdas(x), scale, beta)
         return np.where(self.squared, found**2, found)
 
     @property
@@ -247,7 +237,6 @@ class _Region:
         start = slope if slope.any() else np.ones(len(centre))
         start = sign * self.z * start / np.linalg.norm(start)
         unit = abs(self.values(start)[k] - self.values(centre)[k]) or 1.0
-        room = lru_cache(1)(lambda raw: self.room(np.frombuffer(raw)))  # asked for twice a step
         found = optimize.minimize(
             lambda v: -sign * self.values(v)[k] / unit,
             start,
@@ -256,8 +245,8 @@ class _Region:
             bounds=[(-6.0 * self.z, 6.0 * self.z)] * len(start),
             constraints={
                 "type": "ineq",
-                "fun": lambda v: room(v.tobytes())[0],
-                "jac": lambda v: room(v.tobytes())[1],
+                "fun": lambda v: self.room(v)[0],
+                "jac": lambda v: self.room(v)[1],
             },
             options={"ftol": 1e-7, "maxiter": 50},
         )
@@ -328,7 +317,8 @@ def bootstrap_interval(fit: Any, level: float = 0.95, **options: Any) -> pd.Data
 
 
 def _one_bootstrap(fit: Any, seed: np.random.SeedSequence) -> np.ndarray:
-    return parameter_values(fit.model.simulate(fit, np.random.default_rng(seed)))
+    drawn = fit.model.simulate(fit, np.random.default_rng(seed))
+    return _values(drawn.model, drawn._lambdas, drawn.scale, drawn.params.to_numpy())
 
 
 def _shown(rows: Iterable, total: int, progress: bool) -> Iterable:
@@ -495,7 +485,7 @@ def r2_levels(null: Any, fit: Any) -> pd.Series:
     >>> r2_levels(null, lmer("mAch ~ ses + meanses + (1 | school)", hsb)).round(4).tolist()
     [0.6874, 0.0544, 0.6243, 0.1686]
     """
-    (psi0, s0), (psi1, s1) = _intercept_variance(null), _intercept_variance(fit)
+    (psi0, s0), (psi1, s1) = ((each.intercept_variance(), each.scale) for each in (null, fit))
     n = 1.0 / np.mean(1.0 / np.bincount(fit.model.blocks[0].codes))
     return pd.Series(
         {
@@ -505,13 +495,6 @@ def r2_levels(null: Any, fit: Any) -> pd.Series:
             "S&B level 1": 1.0 - (psi1 + s1) / (psi0 + s0),
         }
     )
-
-
-def _intercept_variance(fit: Any) -> tuple[float, float]:
-    terms = fit.model.design.terms
-    if len(terms) != 1 or terms[0].names != ("Intercept",):
-        raise ValueError("R2 by level is for random-intercept models of one grouping factor.")
-    return float(fit.cov_re[terms[0].key].iloc[0, 0]), fit.scale
 
 
 def _checked_level(level: float) -> float:

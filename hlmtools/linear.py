@@ -188,20 +188,14 @@ def make_blocks(terms: Sequence[RandomTerm]) -> tuple[Block, ...]:
 
 
 def _block(terms: tuple[RandomTerm, ...]) -> Block:
-    columns, factors, slices, rows, cols = [], [], [], [], []
-    start = 0
-    for term in terms:
-        Z, R = orthonormal(term.Z)
-        q = Z.shape[1]
-        columns.append(Z)
-        factors.append(R)
-        slices.append(slice(start, start + q))
-        c, r = np.triu_indices(q)  # lower triangle, column by column, as lme4 orders theta
-        rows.append(r + start)
-        cols.append(c + start)
-        start += q
+    columns, factors = zip(*(orthonormal(term.Z) for term in terms), strict=True)
+    stops = np.cumsum([len(R) for R in factors])
+    slices = tuple(slice(stop - len(R), stop) for stop, R in zip(stops, factors, strict=True))
+    # lower triangle, column by column, as lme4 orders theta
+    entries = [np.array(np.triu_indices(s.stop - s.start)) + s.start for s in slices]
+    cols, rows = np.hstack(entries)
     Z = columns[0] if len(columns) == 1 else np.asfortranarray(np.hstack(columns))
-    return Block(terms, Z, tuple(factors), tuple(slices), np.hstack(rows), np.hstack(cols))
+    return Block(terms, Z, factors, slices, rows, cols)
 
 
 def orthonormal(A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -213,8 +207,6 @@ def orthonormal(A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     >>> Q.round(6).tolist(), R.round(6).tolist()
     ([[1.0, -1.0], [1.0, 1.0]], [[1.0, 1991.0], [0.0, 1.0]])
     """
-    if A.shape[1] == 0:
-        return A, np.empty((0, 0))
     R = np.linalg.qr(A, mode="r") / np.sqrt(len(A))
     R *= np.sign(np.diagonal(R))[:, None]
     Q = (np.linalg.inv(R).T @ A.T).T  # columns contiguous
@@ -400,16 +392,36 @@ def criterion(reduced: Reduced, n: int, reml: bool) -> Criterion:
 
 
 @dataclass(frozen=True, eq=False)
-class LinearModel:
+class MixedModel:
+    """What linear and generalized models have in common: the design, its random part, and R of
+    the orthonormal fixed-effects columns (design.X = X R). Parameters begin with theta."""
+
+    design: Design
+    blocks: tuple[Block, ...]
+    R: np.ndarray
+
+    @property
+    def n_theta(self) -> int:
+        """Number of free entries of Lambda."""
+        return sum(len(block.rows) for block in self.blocks)
+
+    def start(self) -> np.ndarray:
+        """Start at Lambda = I/2 in columns of unit size: variances a quarter of sigma2."""
+        return pack([0.5 * np.eye(block.q) for block in self.blocks], self.blocks)
+
+    def lambdas(self, x: np.ndarray) -> list[np.ndarray]:
+        """Relative factors Lambda, one a block."""
+        return unpack(x, self.blocks)
+
+
+@dataclass(frozen=True, eq=False)
+class LinearModel(MixedModel):
     """A model with its data reduced to products; the fit and all inference ask it.
 
     ``y_scale`` and ``beta_ols``: y = X beta_ols + y_scale * (residual of mean square 1).
     """
 
-    design: Design
-    blocks: tuple[Block, ...]
     products: Products
-    R: np.ndarray
     beta_ols: np.ndarray
     y_scale: float
     reml: bool
@@ -429,8 +441,8 @@ class LinearModel:
         W = np.asfortranarray(np.column_stack([X, residual / scale]))
         blocks = make_blocks(design.terms)
         _check_identified(blocks, len(X))
-        beta = _triangular(R, b)
-        return cls(design, blocks, make_products(blocks, W), R, beta, scale, reml)
+        beta = np.linalg.solve(R, b)
+        return cls(design, blocks, R, make_products(blocks, W), beta, scale, reml)
 
     @property
     def n(self) -> int:
@@ -451,23 +463,14 @@ class LinearModel:
             constant += 2.0 * np.log(np.abs(np.diagonal(self.R))).sum()
         return float(constant)
 
-    def start(self) -> np.ndarray:
-        """Start at Lambda = I/2 in columns of unit size: variances a quarter of sigma2."""
-        return pack([0.5 * np.eye(block.q) for block in self.blocks], self.blocks)
-
-    def lambdas(self, theta: np.ndarray) -> list[np.ndarray]:
-        """Relative factors Lambda, one a block."""
-        return unpack(theta, self.blocks)
-
     def end(self, theta: np.ndarray) -> tuple[Reduced, Criterion]:
         """Everything known at theta."""
-        reduced = eliminate(self.products, unpack(theta, self.blocks))
+        reduced = eliminate(self.products, self.lambdas(theta))
         return reduced, criterion(reduced, self.n, self.reml)
 
     def deviance_without_random(self) -> float:
         """Deviance with every random effect at zero variance, of the same fixed part."""
-        theta = np.zeros(sum(len(block.rows) for block in self.blocks))
-        return self.deviance(theta)[0]
+        return self.deviance(np.zeros(self.n_theta))[0]
 
     def fit(self) -> Optimum:
         """Search from the start."""
@@ -481,13 +484,19 @@ class LinearModel:
         model = LinearModel.of(replace(self.design, y=y), self.reml)
         return LinearResult(model, model.fit())
 
+    def scale_and_beta(self, x: np.ndarray) -> tuple[float, np.ndarray]:
+        """Residual variance and fixed effects of the parameters of :meth:`full_deviance`."""
+        log_sigma, *shift = x[self.n_theta :]
+        beta = self.beta_ols + self.y_scale * np.linalg.solve(self.R, shift)
+        return float(self.y_scale * np.exp(log_sigma)) ** 2, beta
+
     def full_deviance(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         """ML deviance of theta, log sigma and beta together, nothing profiled out.
 
         ``log|V| + n log(2 pi sigma2) + r2(beta) / sigma2`` (BMBW eq. 30), and its gradient;
         sigma in units of ``y_scale``, beta as the shift from ``beta_ols`` in the columns of W.
         """
-        k = len(x) - self.p - 1
+        k = self.n_theta
         lambdas, log_sigma, residual = self.lambdas(x[:k]), x[k], np.append(-x[k + 1 :], 1.0)
         reduced = eliminate(self.products, lambdas)
         sigma2, HR = np.exp(2.0 * log_sigma), reduced.H @ residual
@@ -503,9 +512,8 @@ class LinearModel:
 
     def deviance(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
         """Deviance and its derivative by theta: ``2 G Lambda`` in the free entries."""
-        lambdas = unpack(theta, self.blocks)
-        here = criterion(eliminate(self.products, lambdas), self.n, self.reml)
-        slopes = [2.0 * G @ lam for G, lam in zip(here.G, lambdas, strict=True)]
+        here = self.end(theta)[1]
+        slopes = [2.0 * G @ lam for G, lam in zip(here.G, self.lambdas(theta), strict=True)]
         return here.deviance + self.constant, pack(slopes, self.blocks)
 
 
@@ -526,20 +534,12 @@ def pack(lambdas: Sequence[np.ndarray], blocks: Sequence[Block]) -> np.ndarray:
 
 
 def unpack(theta: np.ndarray, blocks: Sequence[Block]) -> list[np.ndarray]:
-    """Spread theta over one lower-triangular Lambda a block."""
-    lambdas = []
-    start = 0
-    for block in blocks:
-        stop = start + len(block.rows)
-        lam = np.zeros((block.q, block.q))
-        lam[block.rows, block.cols] = theta[start:stop]
-        lambdas.append(lam)
-        start = stop
+    """Spread theta over one lower-triangular Lambda a block; what follows it is left alone."""
+    lambdas = [np.zeros((block.q, block.q)) for block in blocks]
+    stops = np.cumsum([len(block.rows) for block in blocks])
+    for block, lam, values in zip(blocks, lambdas, np.split(theta, stops), strict=False):
+        lam[block.rows, block.cols] = values
     return lambdas
-
-
-def _triangular(R: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return np.linalg.solve(R, b) if len(R) else b
 
 
 # ---------------------------------------------------------------- 4. search

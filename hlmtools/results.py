@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from hlmtools.formula import cluster_labels, new_matrix
+
 
 class ConvergenceWarning(UserWarning):
     """The gradient at the end of a fit is not small."""
@@ -106,12 +108,7 @@ class MixedResult:
     @property
     def df_model(self) -> int:
         """Number of parameters: fixed effects, variances and covariances, residual variance."""
-        return len(self.params) + self.n_theta + self._n_scale
-
-    @property
-    def n_theta(self) -> int:
-        """Number of variances and covariances of the random effects."""
-        return sum(len(block.rows) for block in self.model.blocks)
+        return len(self.params) + self.model.n_theta + self._n_scale
 
     @property
     def aic(self) -> float:
@@ -139,6 +136,10 @@ class MixedResult:
         return self.params / self.bse
 
     @cached_property
+    def _lambdas(self) -> list[np.ndarray]:
+        return self.model.lambdas(self.optimum.theta)
+
+    @cached_property
     def cov_re(self) -> dict[str, pd.DataFrame]:
         """Covariance matrix of the random effects (Psi), by term."""
         psis = covariances(self.model, self._lambdas, self.scale)
@@ -152,6 +153,14 @@ class MixedResult:
             key: pd.Series(np.sqrt(np.diag(psi)), index=psi.index)
             for key, psi in self.cov_re.items()
         }
+
+    def intercept_variance(self) -> float:
+        """Psi of a model with one random intercept; others have no such number."""
+        if [term.names for term in self.model.design.terms] != [("Intercept",)]:
+            raise ValueError(
+                f"this is for random-intercept models of one grouping factor, not {self.formula!r}."
+            )
+        return float(next(iter(self.cov_re.values())).to_numpy()[0, 0])
 
     @cached_property
     def random_effects(self) -> dict[str, pd.DataFrame]:
@@ -182,20 +191,18 @@ class MixedResult:
             found.append(self.scale * (omega - omega @ P @ omega))
         return found
 
-    @cached_property
-    def _linear_predictor(self) -> np.ndarray:
-        eta = self.model.design.X @ self.params.to_numpy()
-        for block, modes in zip(self.model.blocks, self._modes, strict=True):
-            eta = eta + block.times(modes)
-        return eta
+    @property
+    def fittedvalues(self) -> pd.Series:
+        """Predictions for the rows of the fit, conditional modes included."""
+        return self.predict()
 
     def _predict_linear(self, newdata: pd.DataFrame | None, random: bool) -> pd.Series:
         """X beta, plus Z zeta if ``random``; a cluster the fit has not seen gets zeta = 0."""
-        from hlmtools.formula import cluster_labels, new_matrix
-
         design = self.model.design
         if newdata is None:
-            eta = self._linear_predictor if random else design.X @ self.params.to_numpy()
+            eta = design.X @ self.params.to_numpy()
+            for block, modes in zip(self.model.blocks, self._modes if random else (), strict=False):
+                eta = eta + block.times(modes)
             return pd.Series(eta, index=design.index)
         eta = new_matrix(design.x_spec, newdata) @ self.params.to_numpy()
         for term in design.terms if random else ():
@@ -307,10 +314,6 @@ class LinearResult(MixedResult):
         return "REML criterion" if self.reml else "Deviance (-2 log L)"
 
     @cached_property
-    def _lambdas(self) -> list[np.ndarray]:
-        return self.model.lambdas(self.optimum.theta)
-
-    @cached_property
     def _end(self) -> Any:
         """(Reduced, Criterion) at the optimum."""
         return self.model.end(self.optimum.theta)
@@ -325,14 +328,12 @@ class LinearResult(MixedResult):
     def params(self) -> pd.Series:
         """Fixed effects."""
         model = self.model
-        shift = np.linalg.solve(model.R, self._end[1].coef) if model.p else np.empty(0)
+        shift = np.linalg.solve(model.R, self._end[1].coef)
         return pd.Series(model.beta_ols + model.y_scale * shift, index=list(model.design.x_names))
 
     @cached_property
     def _cov(self) -> np.ndarray:
         """sigma2 (X'V^-1 X)^-1, Bates et al. 2015, eq. 54."""
-        if not self.model.p:
-            return np.empty((0, 0))
         half = np.linalg.solve(self.model.R, self._end[1].M_inverse)
         return self.scale * np.linalg.solve(self.model.R, half.T)
 
@@ -344,11 +345,6 @@ class LinearResult(MixedResult):
         return [
             (E @ residual) @ (lam @ lam.T) for E, lam in zip(reduced.E, self._lambdas, strict=True)
         ]
-
-    @property
-    def fittedvalues(self) -> pd.Series:
-        """X beta + Z zeta, in units of y."""
-        return self.predict()
 
     @property
     def resid(self) -> pd.Series:
@@ -420,20 +416,10 @@ class GeneralizedResult(MixedResult):
         """1.0: binomial and Poisson responses have no residual variance of their own."""
         return 1.0
 
-    @property
-    def _x(self) -> np.ndarray:
-        return self.optimum.theta
-
-    @cached_property
-    def _lambdas(self) -> list[np.ndarray]:
-        from hlmtools.linear import unpack
-
-        return unpack(self._x[: self.model.n_theta], self.model.blocks)
-
     @cached_property
     def params(self) -> pd.Series:
         """Fixed effects, on the scale of the link (log odds or log rate)."""
-        beta = np.linalg.solve(self.model.R, self._x[self.model.n_theta :])
+        beta = self.model.scale_and_beta(self.optimum.theta)[1]
         return pd.Series(beta, index=list(self.model.design.x_names))
 
     @cached_property
@@ -448,7 +434,7 @@ class GeneralizedResult(MixedResult):
     def _end(self) -> Any:
         """(Reduced, Mode) at the optimum."""
         function = self.model.likelihood(1)
-        mode = function.mode(self._x)
+        mode = function.mode(self.optimum.theta)
         return function.reduce(mode), mode
 
     @cached_property
@@ -459,14 +445,8 @@ class GeneralizedResult(MixedResult):
     @cached_property
     def posterior_means(self) -> dict[str, pd.DataFrame]:
         """Empirical Bayes means (``random_effects`` holds the modes), by term."""
-        from hlmtools.generalized import posterior_means
-
-        return cluster_tables(self.model, [posterior_means(self.model, self._x)])
-
-    @property
-    def fittedvalues(self) -> pd.Series:
-        """Probabilities (or expected counts) given the conditional modes."""
-        return self.predict()
+        means = self.model.posterior_means(self.optimum.theta)
+        return cluster_tables(self.model, [means])
 
     @property
     def resid(self) -> pd.Series:
@@ -502,7 +482,6 @@ class GeneralizedResult(MixedResult):
         return self._marginal(eta, newdata)
 
     def _marginal(self, eta: pd.Series, newdata: pd.DataFrame | None) -> pd.Series:
-        from hlmtools.formula import new_matrix
         from hlmtools.generalized import marginal_probability
 
         if self.model.family != "binomial":
@@ -521,24 +500,19 @@ class GeneralizedResult(MixedResult):
         p = [float(self.predict(row, kind="marginal").iloc[0]) for row in (low, high)]
         return p[1] / (1.0 - p[1]) / (p[0] / (1.0 - p[0]))
 
-    def odds_ratios(self, level: float = 0.95) -> pd.DataFrame:
-        """exp of the fixed effects with Wald intervals: conditional on the cluster."""
-        table = self.conf_int(level=level).assign(odds_ratio=self.params)
-        return table[["odds_ratio", "lower", "upper"]].apply(np.exp)
-
-    def _intercept_variance(self) -> float:
-        names = [term.names for term in self.model.design.terms]
-        if names != [("Intercept",)] or self.model.family != "binomial":
+    def intercept_variance(self) -> float:
+        """Psi of a logistic model with one random intercept."""
+        if self.model.family != "binomial":
             raise ValueError("this is for a logistic model with one random intercept.")
-        return float(next(iter(self.cov_re.values())).to_numpy()[0, 0])
+        return super().intercept_variance()
 
     def icc_latent(self) -> float:
         """Intraclass correlation of the latent responses, psi / (psi + pi^2/3)."""
-        psi = self._intercept_variance()
-        return psi / (psi + self.model.law.latent_variance)
+        psi = self.intercept_variance()
+        return psi / (psi + np.pi**2 / 3.0)
 
     def mor(self) -> float:
         """Median odds ratio; see :func:`hlmtools.generalized.median_odds_ratio`."""
         from hlmtools.generalized import median_odds_ratio
 
-        return median_odds_ratio(self._intercept_variance())
+        return median_odds_ratio(self.intercept_variance())

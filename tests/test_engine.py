@@ -52,7 +52,7 @@ def test_counting_leaves_out_what_is_no_code():
 def test_the_engine_is_small():
     """Aim of its design: about 1,500 lines, docstrings and the companions not counted."""
     texts = [(HERE / f"{name}.py").read_text(encoding="utf-8") for name in ENGINE]
-    assert sum(len(code_lines(text)) for text in texts) <= 1700
+    assert sum(len(code_lines(text)) for text in texts) <= 1630
     lengths = [length for text in texts for length in functions(text)]
     assert statistics.median(lengths) <= 12
     assert max(lengths) <= 40
