@@ -203,7 +203,11 @@ def _make_view(request: dict[str, Any]) -> None:
     if request["options"]["uid"] is None:
         _forbid_namespaces()
     for place in ("/tmp", "/dev/shm", folder):
+        kept = _interpreter_below(place)
         _mount("tmpfs", place, "tmpfs", _NO_SUID | _NO_DEVICES, f"size={size},mode=1777")
+        for prefix, descriptor in kept.items():
+            _bind(Path(f"/proc/self/fd/{descriptor}"), Path(prefix), _READ_ONLY)
+            os.close(descriptor)
     files = Path(HALL, request["files"])
     for path in sorted(files.iterdir()):
         _bind(path, Path(folder, path.name), _READ_ONLY)
@@ -211,6 +215,13 @@ def _make_view(request: dict[str, Any]) -> None:
     Path("/tmp/.matplotlib").mkdir()
     Path("/tmp/.matplotlib").chmod(0o1777)
     _mount("tmpfs", HALL, "tmpfs", _READ_ONLY | _NO_SUID | _NO_DEVICES, "size=4096,mode=0")
+
+
+def _interpreter_below(place: str) -> dict[str, int]:
+    """What of the interpreter stands below a folder that is about to be covered, held open."""
+    prefixes = {sys.prefix, sys.base_prefix, sys.exec_prefix}
+    below = [path for path in sorted(prefixes) if Path(path).is_relative_to(place)]
+    return {path: os.open(path, os.O_PATH) for path in below}
 
 
 def _forbid_namespaces() -> None:

@@ -65,7 +65,7 @@ def test_the_student_archive_holds_what_a_student_needs(built, tmp_path):
     ]
     assert student.read("hw1/requirements.txt") == b"numpy==2.2.0\n"
     notes = json.loads(student.read("hw1/notes.ipynb"))
-    assert [cell["cell_type"] for cell in notes["cells"]] == ["markdown", "code"]
+    assert [cell["cell_type"] for cell in notes["cells"]] == ["markdown", "code", "markdown"]
     assert "jupytext" not in json.dumps(notes["metadata"])
 
 
@@ -111,7 +111,7 @@ def test_the_autograder_archive_is_a_course_that_grades(built, tmp_path):
         if name.endswith("/tests/task1_1.py") and "/student/" not in name
     }
     assert "hidden=True" in autograder.read(f"{tests}/task1_1.py").decode()
-    assert b"grade hw1 /autograder/submission" in autograder.read("run_autograder")
+    assert b"autograder.gradescope hw1" in autograder.read("run_autograder")
     modes = {name: autograder.getinfo(name).external_attr >> 16 for name in names}
     assert oct(modes["run_autograder"]) == oct(modes["setup.sh"]) == "0o100755"
     assert {mode for name, mode in modes.items() if "/" in name} == {0o100644}
