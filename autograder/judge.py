@@ -37,6 +37,8 @@ from autograder.sandbox import Workspace, end_user, kernel_spec, new_folder
 from autograder.sandbox import check as check_sandbox
 from autograder.submissions import Submission
 from autograder.testfile import (
+    ABSENT,
+    Absent,
     Conduct,
     GuardedEnvironment,
     JudgeTestFile,
@@ -226,6 +228,7 @@ class Session:
         last = len(self.notebook.cells) - 1
         questions = [name for name in self._files if self.assignment.task(name) == task]
         for question in questions:
+            self._taken[question] = {}
             self._take(question, last)
             self._run_cases(question, last)
         return [case for question in questions for case in self._results(question)]
@@ -305,9 +308,6 @@ class Session:
         self._kernel.close()
         end_user(self.sandbox)
         self._aside, self._over = True, False
-        for taken in self._taken.values():
-            for name in taken.keys() & self.assignment.functions:
-                del taken[name]
         try:
             self._start_kernel()
         except KernelLost:
@@ -322,13 +322,22 @@ class Session:
     def _take(self, question: str, index: int) -> None:
         """Fetch what the tests of a question take, at its check cell."""
         environment = Environment(self._kernel, self.assignment.functions)
-        taken = self._taken[question] = {}
-        for name in self._files[question].parameters():
+        taken = self._taken.setdefault(question, {})
+        for name in self._wanted(question):
             with self._kernel.within(self.limits.test_seconds):
                 taken[name] = fetch(environment, name, self._conduct)
             if self._kernel.lost and not self._over:
                 self._replace_kernel(index + 1)
-                return  # which fetched everything anew
+                return  # which fetched anew what was wanting
+
+    def _wanted(self, question: str) -> list[str]:
+        """What is to be fetched: not twice where the tests run apart, and no functions then."""
+        names = self._files[question].parameters()
+        if self.assignment.at_check_cells:
+            return names
+        taken = self._taken[question]
+        wanting = {name for name in names if isinstance(taken.get(name, ABSENT), Absent)}
+        return [name for name in names if name in wanting - self.assignment.functions]
 
     def _run_cases(self, question: str, index: int) -> None:
         test_file = self._files[question]

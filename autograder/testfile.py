@@ -77,10 +77,13 @@ class StudentFunction(RemoteHandle):
 
 
 @dataclass(frozen=True)
-class _Raised:
+class Absent:
     """What came instead of a value when it was fetched."""
 
     error: Exception
+
+
+ABSENT = Absent(KeyError("not fetched yet"))
 
 
 def fetch(environment: Environment, name: str, conduct: Conduct) -> Any:
@@ -90,9 +93,9 @@ def fetch(environment: Environment, name: str, conduct: Conduct) -> Any:
         return open_records(environment.get(name))
     except (TimeOver, KernelLost) as problem:
         conduct.stopped.setdefault(name, str(problem))
-        return _Raised(problem)
+        return Absent(problem)
     except Exception as error:
-        return _Raised(error)
+        return Absent(error)
 
 
 class GuardedEnvironment(Environment):
@@ -114,19 +117,19 @@ class GuardedEnvironment(Environment):
         self.missing: list[str] = []
 
     def get(self, name: str, default: Any = None) -> Any:
-        self.conduct.refuse(name)
         if name in self._functions:
             value = self._function(name)
         else:
             value = self._taken[name] if name in self._taken else super().get(name, default)
-        if isinstance(value, _Raised):
+        if isinstance(value, Absent):
             raise value.error
         if value is None or value is Ellipsis:
             self.missing.append(name)
-        if not isinstance(value, RemoteHandle):
-            return value
-        if value._kernel is not self._kernel and not isinstance(value, Record):
+        if not isinstance(value, RemoteHandle) or isinstance(value, Record):
+            return value  # it is here, whatever became of the kernel
+        if value._kernel is not self._kernel:
             raise RemoteError(f"{name} is no plain data")
+        self.conduct.refuse(name)
         self.handles.append(name)
         if name not in self._functions:
             return value
