@@ -114,7 +114,9 @@ def build(hws: tuple[str, ...], check: bool) -> None:
 @main.command()
 @click.argument("hws", metavar="[HW ...]", nargs=-1, type=_HW)
 @click.option(
-    "--thorough", is_flag=True, help="Every slip on its own, every mutant, three runs compared."
+    "--thorough",
+    is_flag=True,
+    help="Every slip in a submission of its own, three runs.",
 )
 def verify(hws: tuple[str, ...], thorough: bool) -> None:
     """Prove that homeworks are sound before anybody sees them."""

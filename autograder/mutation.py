@@ -39,7 +39,6 @@ from autograder.testfile import JudgeTestFile
 
 NOTEBOOK = "notebook"
 DROPPED = "(dropped)"
-SAMPLE = 10  # of so many mutants one is run where not all are
 PORTION = 20  # mutants that a process takes at once
 
 _OPERATORS: dict[type, type] = {
@@ -114,7 +113,6 @@ class Equivalent:
 
 def findings(
     homework: Homework,
-    thorough: bool = True,
     progress: Progress = lambda line: None,
     jobs: int | None = None,
 ) -> list[str]:
@@ -124,8 +122,6 @@ def findings(
     ----------
     homework
         Whose tests are tried.
-    thorough
-        False runs every tenth mutant only, and always the same ones.
     progress
         Is told in a line what is being tried.
     jobs
@@ -145,7 +141,6 @@ def findings(
     ]
     found += [f"{homework.id}: {line}" for line in untested_answers(homework)]
     chosen = [mutant for mutant in made if not any(each.covers(mutant) for each in known)]
-    chosen = chosen if thorough else chosen[::SAMPLE]
     unnoticed = survivors(homework, chosen, progress, jobs)
     return found + [_sentence(homework, each) for each in unnoticed]
 

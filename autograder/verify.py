@@ -57,9 +57,8 @@ def verify(
     hw
         Id of the homework.
     thorough
-        True gives every slip a submission of its own, tries every mutant and compares three runs;
-        False makes the slips one after the other in one kernel and tries every tenth mutant, which
-        takes a minute.
+        True gives every slip a submission of its own and compares three runs; False makes the
+        slips one after the other in one kernel.
     progress
         Is told in a line what is being tried.
     sandbox
@@ -85,7 +84,7 @@ def verify(
         progress(f"{hw}: the solution again and again")
         findings += repeat_findings(homework, sandbox)
         findings += _thorough_slip_findings(homework, progress)
-    return findings + mutation.findings(homework, thorough, progress)
+    return findings + mutation.findings(homework, progress)
 
 
 def static_findings(homework: Homework, root: Path = ROOT) -> list[str]:

@@ -13,7 +13,7 @@ import pytest
 
 from autograder import build, course, slips, statements, verify
 from autograder.course import CourseError
-from autograder.slips import Quantity, Slip, WrongAnswer, WrongFunction
+from autograder.slips import Alternative, Quantity, Slip, WrongAnswer, WrongFunction
 from autograder.verdict import CaseResult, Verdict, WrittenAnswer
 
 
@@ -60,15 +60,23 @@ def test_every_homework_has_other_right_ways(homework):
     assert len(others) >= 3
 
 
-def test_a_slip_without_its_sentence_is_a_finding(hw1, monkeypatch):
-    """One slip as it is, one whose sentence nobody gives, one that changes nothing."""
+def icc_in_percent(psi, sigma2):
+    return 100 * psi / (psi + sigma2)
+
+
+def test_what_is_not_recognised_is_a_finding(hw1, monkeypatch):
+    """A wrong alternative; a slip as it is, one whose sentence nobody gives, an idle one."""
+    other = (Alternative("in percent", icc_in_percent, "icc"),)
+    monkeypatch.setattr(slips, "alternatives", lambda hw: other)
     module = slips.load("hw1")
     quantity = next(each for each in module.QUANTITIES if each.key == "hsb_icc")
     known = quantity.slips[0]
     unknown = replace(known, name="unknown", says="A sentence that stands nowhere.")
     idle = Slip("idle", "Nothing.", "notes 1", WrongAnswer("hsb_icc = hsb_icc + 0.0"))
     monkeypatch.setattr(module, "QUANTITIES", (replace(quantity, slips=(known, unknown, idle)),))
-    assert verify._session_findings(hw1, "none", lambda line: None) == [
+    findings = verify._session_findings(hw1, "none", lambda line: None)
+    assert "fails a right icc (in percent)" in findings[0]
+    assert [each for each in findings if "fails a right" not in each] == [
         f"hsb_icc: the slip {name} is not recognised {where}"
         for name in ("unknown", "idle")
         for where in ("when it is graded", "by the notebook's own check")

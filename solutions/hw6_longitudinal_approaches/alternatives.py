@@ -101,17 +101,22 @@ def pattern_fit_in_a_table(X, y, g, t, kind="UN"):
     )
 
 
-def fixed_effects_by_dummies(X, y, g):
-    import statsmodels.api as sm
-
+def fixed_effects_from_total_less_between(X, y, g):
+    """Sums of products within persons, as those of all rows less those of the means."""
     X, y, g = checked(X, y, g, rank=False)
     spread = X.groupby(g).max() - X.groupby(g).min()
     names = [name for name in X if spread[name].max() > 1e-9 * X[name].abs().max()]
-    design = pd.concat([X[names], pd.get_dummies(pd.Series(g), dtype=float)], axis=1)
-    if not names or np.linalg.matrix_rank(design) < design.shape[1]:
+    rows = X[names].assign(**{" y": y})
+    rows = rows - rows.mean()  # which costs no digits
+    persons = rows.groupby(g)
+    root = persons.mean().mul(np.sqrt(persons.size()), axis=0).to_numpy()
+    S = (rows.T @ rows).to_numpy() - root.T @ root
+    if not names or np.linalg.matrix_rank(S[:-1, :-1], tol=1e-9 * S.max()) < len(names):
         raise ValueError("nothing that varies within persons, or columns that move in step")
-    fit = sm.OLS(y, design).fit()
-    return pd.DataFrame({"beta": fit.params[names], "se": fit.bse[names]})
+    beta = np.linalg.solve(S[:-1, :-1], S[:-1, -1])
+    sigma2 = (S[-1, -1] - beta @ S[:-1, -1]) / (len(y) - len(root) - len(names))
+    se = np.sqrt(sigma2 * np.linalg.inv(S[:-1, :-1]).diagonal())
+    return pd.DataFrame({"beta": beta, "se": se}, names)
 
 
 def differences_of_sorted_persons(X, y, g, t):
@@ -293,7 +298,7 @@ ALTERNATIVES = (
     Alternative("inverses", profile_with_inverses, "gls_profile"),
     Alternative("the normal density", deviance_from_the_density, "gls_deviance"),
     Alternative("another order of steps", pattern_fit_in_a_table, "gls_pattern"),
-    Alternative("a dummy a person", fixed_effects_by_dummies, "fixed_effects"),
+    Alternative("total less between", fixed_effects_from_total_less_between, "fixed_effects"),
     Alternative("sorted groups", differences_of_sorted_persons, "first_difference"),
     Alternative("whitened coefficients", mundlak_by_whitening, "mundlak"),
     Alternative("residuals of nested models", anova_by_nested_models, "rm_anova"),
