@@ -380,7 +380,7 @@ egsingle_sigma2 = egsingle_fit.sigma2  # SOLUTION 5.2
 
 # %%
 reaction, persons = sleepstudy["Reaction"], sleepstudy["Subject"]
-sleepstudy_X = pd.DataFrame({"intercept": 1.0, "week": sleepstudy_week})
+sleepstudy_X = pd.DataFrame({"intercept": 1.0, "week": sleepstudy_week}, sleepstudy.index)
 sleepstudy_fit = growth_fit(reaction, sleepstudy_X, sleepstudy_X, persons)  # SOLUTION 5.2
 sleepstudy_slope_week = sleepstudy_fit.beta["week"]  # SOLUTION 5.2
 
@@ -1088,7 +1088,7 @@ egsingle_r_end = corr_int_slope(egsingle_at_end[0])  # SOLUTION 5.5
 oxboys_r = corr_int_slope(oxboys_fit.Psi)  # SOLUTION 5.5
 
 # %%
-start_X = pd.DataFrame({"intercept": 1.0, "time": egsingle_from_start})
+start_X = pd.DataFrame({"intercept": 1.0, "time": egsingle_from_start}, egsingle.index)
 # BEGIN SOLUTION 5.5 NO PROMPT
 uncorr_middle = growth_fit(scores, egsingle_X, egsingle_X, children, correlated=False)
 uncorr_start = growth_fit(scores, start_X, start_X, children, correlated=False)
