@@ -312,7 +312,7 @@ sns.despine()
 # `jaw_deviance_half` is the deviance under compound symmetry at $\rho = 0.5$.
 # `jaw_ind`, `jaw_cs`, `jaw_ar1` and `jaw_un` are the four fits.
 
-# %%
+# %% tags=["raises-exception"]
 print(pattern_matrix("AR1", [0.6], 4).round(3))
 jaw_blocks = occasion_blocks(jaw_X, jaws["distance"], jaws["Subject"], jaws["age"])
 at_half = gls_profile([0.5], "CS", jaw_blocks)
@@ -534,7 +534,7 @@ def random_intercept_of_the_wages(union_re):
 # %% [markdown]
 # Set two fits side by side.
 
-# %%
+# %% tags=["raises-exception"]
 side = pd.concat({"IND": jaw_ind.table, "CS": jaw_cs.table}, axis=1)
 side.round(4)
 
@@ -886,7 +886,7 @@ def anova_of_the_jaws(jaw_f_group, jaw_f_both, jaw_p_both):
 # %% [markdown]
 # The same F comes out of the compound-symmetry model with a mean for every sex and age: it is that model's Wald statistic for the interaction, divided by its 3 degrees of freedom, and by $J/(J-G)$ because maximum likelihood divides by too much.
 
-# %%
+# %% tags=["raises-exception"]
 ages = pd.get_dummies(jaws["age"]).astype(float)[[10, 12, 14]].add_prefix("age ")
 products = ages.mul(jaws["female"], axis=0).add_prefix("female x ")
 cells = jaws[["constant", "female"]].join(ages).join(products)
@@ -1741,7 +1741,7 @@ if lmm_deviance and cross_products:
 # **Logistic models.** The quadrature gives the log-likelihood; with one node it is the Laplace approximation.
 
 
-# %%
+# %% tags=["raises-exception"]
 def largest_likelihood(k):
     """Minimize -2 times the log-likelihood over the coefficients and the logarithm of sigma."""
 
@@ -1770,7 +1770,7 @@ compared.round(3) + 0.0  # no minus before a zero
 # Look at its criterion, and at what it says about having converged.
 # (With its default method, which takes longer, version 0.15 stops at a criterion of about 46915 and says that it has not converged.)
 
-# %%
+# %% tags=["raises-exception"]
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     model = smf.mixedlm("mAch ~ cses", hsb, groups=hsb["school"], re_formula="~ cses")
