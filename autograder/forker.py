@@ -37,7 +37,11 @@ HALL = "/hall"
 PRELOADED = (
     "numpy pandas scipy.linalg scipy.optimize scipy.sparse scipy.special scipy.stats matplotlib "
     "matplotlib.pyplot seaborn statsmodels.api statsmodels.formula.api formulaic msgpack rich "
-    "IPython ipykernel.ipkernel ipykernel.kernelapp matplotlib_inline.config"
+    "IPython ipykernel.ipkernel ipykernel.kernelapp matplotlib_inline.config "
+    # what IPython and ipykernel import only when they start
+    "IPython.core.completerlib IPython.core.debugger IPython.core.oinspect IPython.utils.wildcard "
+    "IPython.extensions.storemagic cProfile pstats pdb sqlite3 faulthandler "
+    "tornado.platform.asyncio tornado.locks tornado.queues ipykernel.debugger"
 ).split()
 """What is imported once; nothing of the course, which each submission imports for itself."""
 
@@ -60,9 +64,11 @@ def main() -> None:
     """Import, say so, and serve requests until the judge closes the control socket."""
     options = json.loads(sys.argv[1])
     control = socket.socket(fileno=options["control"])
+    worker = _lone_module("worker")
+    worker.leave_debugger_out()
     for name in options["preload"]:
         importlib.import_module(name)
-    forker = _Forker(_lone_module("worker"))
+    forker = _Forker(worker)
     _call("prctl", _SET_DUMPABLE, 0, 0, 0, 0)  # no child of the same user can look inside
     gc.collect()
     gc.freeze()

@@ -39,6 +39,7 @@ def main() -> None:
     """Bound the process, then serve the kernel until the judge ends it."""
     options = _options()
     confine(options)
+    leave_debugger_out()
     sys.argv = sys.argv[:1]
     serve(options)
 
@@ -53,6 +54,11 @@ def confine(options: dict[str, Any]) -> None:
     _filter_calls(base64.b64decode(options["filter"]))
 
 
+def leave_debugger_out() -> None:
+    """Nobody debugs here, and importing the debugger takes longer than the rest of a start."""
+    sys.modules["debugpy"] = None  # type: ignore[assignment]  # its import is refused
+
+
 def serve(options: dict[str, Any]) -> None:
     """Serve the kernel until the judge ends it; code of a submission runs from here on."""
     sys.path.insert(0, options["folder"])
@@ -62,7 +68,7 @@ def serve(options: dict[str, Any]) -> None:
 
     vars(kernelapp)["IOPubThread"] = _own_output(kernelapp.IOPubThread)
     kernelapp.IPKernelApp.launch_instance(
-        argv=["-f", options["connection_file"]],
+        argv=["-f", options["connection_file"], "--HistoryManager.enabled=False"],
         kernel_class=_answering_kernel(options["module"]),
     )
 
