@@ -294,7 +294,8 @@ def _print_pages(out: Path) -> None:
     from autograder import printing
 
     printed = printing.to_pdf(sorted((out / "feedback").glob("*.html")))
-    click.echo(f"PDF: {len(printed)} pages in {out / 'feedback'}")
+    pages = "1 page" if len(printed) == 1 else f"{len(printed)} pages"
+    click.echo(f"PDF: {pages} in {out / 'feedback'}")
 
 
 @main.command()
