@@ -35,7 +35,6 @@ from typing import Any
 
 START_SECONDS = 120
 ANSWER_SECONDS = 30
-END_SECONDS = 2
 
 
 class WarmMissing(Exception):
@@ -67,9 +66,8 @@ class Child:
             signal.pidfd_send_signal(self._descriptor, number)
 
     def kill(self) -> None:
-        """End the kernel and every process of it, and wait for that; it is a matter of moments."""
+        """End the kernel and every process of it."""
         self.send_signal(signal.SIGKILL)
-        _readable(self._descriptor, END_SECONDS)
 
     terminate = kill
 

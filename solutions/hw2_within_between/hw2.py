@@ -528,7 +528,7 @@ ax.axvline(hsb_ses_fit.psi / hsb_ses_fit.sigma2, color="gray", linestyle=":", la
 ax.set_xscale("log")
 ax.set_xlabel("ratio of variances λ = ψ / σ² (no unit)")
 ax.set_ylabel("slope (test points per scale point)")
-ax.legend(frameon=False)
+_ = ax.legend(frameon=False)
 # END SOLUTION
 
 # %% [markdown]
@@ -997,7 +997,7 @@ for mean, height in zip(school_means, heights, strict=True):
 ax.plot(school_means, heights, "o--", color="black", label="means of the schools")
 ax.set_xlabel("socio-economic status of the pupil (scale points)")
 ax.set_ylabel("predicted achievement (test points)")
-ax.legend(frameon=False)
+_ = ax.legend(frameon=False)
 # END SOLUTION
 
 # %% [raw]

@@ -690,7 +690,7 @@ exam_corr = exam_psi21 / np.sqrt(exam_psi11 * exam_psi22)  # SOLUTION 3.3
 # Rabe-Hesketh and Skrondal fit the same data with Stata, with both scores multiplied by ten.
 # In our unit their variances are 0.090 and 0.0145 and their $\sigma^2$ is 0.554.
 #
-# **High School and Beyond.** Fit `mAch` on `cses` with random intercept and slope by **REML**: `hsb_fit`, and from it `hsb_rs_psi11` and `hsb_rs_psi22` (in squared test points, and in squared test points per unit of `cses`).
+# **High School and Beyond.** Fit `mAch` on `cses` with random intercept and slope by **REML**: `hsb_fit`, and from it `hsb_rs_psi11` and `hsb_rs_psi22` (in squared test points, and in squared units of the slope, which are test points per point of `cses`).
 # Fit the random intercept alone as well: `hsb_ri`.
 #
 # **Dutch schools.** `bdf` has a language test, `langPOST`, and a verbal IQ, `IQ_verb`.
@@ -1905,7 +1905,7 @@ def interaction_with_and_without_a_random_slope(t_equal_slopes, t_random_slopes)
 # # BEGIN SOLUTION
 
 # %% [markdown]
-# Of the variance of the schools' slopes, 0.69 squared test points per SES point, MEANSES and sector account for about 85 percent: schools of the same sector and the same MEANSES differ in their slopes with a variance of only 0.10, a standard deviation of 0.32 test points per point of SES.
+# Of the variance of the schools' slopes, 0.69 in squared units of the slope (test points per point of SES), MEANSES and sector account for about 85 percent: schools of the same sector and the same MEANSES differ in their slopes with a variance of only 0.10, a standard deviation of 0.32 test points per point of SES.
 # It is a share of the variance of *slopes between schools*, not of pupils' achievement, and it describes differences without saying what makes them.
 # The test (p = 0.43) says that the data do not show that slopes still differ; it does not show that they are equal.
 # With 160 schools of 14 to 67 pupils a slope is known poorly in each, and a standard deviation of 0.3, with 95 percent of the slopes within 0.6 points on either side of their mean, would be missed easily.
