@@ -35,11 +35,19 @@ HALL = "/hall"
 """Where the folders of the grading process's submissions stand; covered before a kernel starts."""
 
 PRELOADED = (
-    "numpy pandas scipy.linalg scipy.optimize scipy.sparse scipy.special scipy.stats matplotlib "
-    "matplotlib.pyplot seaborn statsmodels.api statsmodels.formula.api formulaic msgpack rich "
-    "IPython ipykernel.ipkernel ipykernel.kernelapp matplotlib_inline.config"
+    "numpy pandas pandas.core.methods.to_dict pandas.io.formats.html pandas.io.formats.string "
+    "scipy.linalg scipy.optimize scipy.sparse scipy.special scipy.stats "
+    "matplotlib matplotlib.pyplot matplotlib.patheffects matplotlib_inline.config "
+    "seaborn statsmodels.api statsmodels.formula.api formulaic msgpack rich "
+    "IPython IPython.core.completerlib IPython.core.debugger IPython.core.logger "
+    "IPython.core.oinspect IPython.extensions.autoreload IPython.extensions.storemagic "
+    "ipykernel.ipkernel ipykernel.kernelapp tornado.gen tornado.locks tornado.platform.asyncio "
+    "tornado.queues zmq.utils.garbage faulthandler tomllib"
 ).split()
-"""What is imported once; nothing of the course, which each submission imports for itself."""
+"""What is imported once: what a kernel needs to start, and what notebooks import.
+
+Nothing of the course, which each submission imports for itself.
+"""
 
 _KEEPER_UID = 65_534
 _REPORT_BYTES = 4_000
@@ -63,6 +71,8 @@ def main() -> None:
     for name in options["preload"]:
         importlib.import_module(name)
     forker = _Forker(_lone_module("worker"))
+    if options["preload"]:
+        forker.worker.lone_module("wire")
     _call("prctl", _SET_DUMPABLE, 0, 0, 0, 0)  # no child of the same user can look inside
     gc.collect()
     gc.freeze()

@@ -17,6 +17,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -116,6 +117,7 @@ class Master:
 # ------------------------------------------------------------------------------------ modules
 
 
+@lru_cache(maxsize=64)
 def strip_module(text: str, name: str = "module") -> str:
     """Take the solutions out of a module master.
 
@@ -153,6 +155,7 @@ def strip_module(text: str, name: str = "module") -> str:
     return "".join(lines)
 
 
+@lru_cache(maxsize=64)
 def unmark_module(text: str, name: str = "module") -> str:
     """Take the marker lines out of a module master and leave the solutions: a solved module."""
     lines = text.splitlines(keepends=True)

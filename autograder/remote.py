@@ -134,8 +134,8 @@ class Kernel:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and await self._manager.is_alive():
             asked = channel.kernel_info()
-            if await _heard(channel.shell_channel, asked, "kernel_info_reply") and await _heard(
-                channel.iopub_channel, asked, "status"
+            if await _heard(channel.shell_channel, asked, "kernel_info_reply", 1) and await _heard(
+                channel.iopub_channel, asked, "status", 0.1
             ):
                 return
         raise TimeoutError
@@ -289,7 +289,7 @@ class Kernel:
         return provisioner.pid
 
 
-async def _heard(channel: Any, asked: str, kind: str, seconds: float = 1) -> bool:
+async def _heard(channel: Any, asked: str, kind: str, seconds: float) -> bool:
     """Whether a message of this kind about a request comes in time."""
     deadline = time.monotonic() + seconds
     with suppress(Empty):

@@ -13,6 +13,7 @@ other kernel.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import os
@@ -22,6 +23,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -39,6 +41,7 @@ from autograder.course import CourseError, Limits
 
 KINDS = ("bwrap", "bwrap-cold", "user", "none")
 PROVISIONER = "hlm-sandbox"
+END_SECONDS = 2
 
 _BWRAP = ("bwrap", "bwrap-cold")
 _HERE = Path(__file__).parent
@@ -158,6 +161,13 @@ class SandboxProvisioner(LocalProvisioner):
             return False
         self.process, self.pid = child, child.pid
         return True
+
+    async def kill(self, restart: bool = False) -> None:
+        """End it, and wait for that, which takes milliseconds; a caller looks every 100."""
+        await super().kill(restart)
+        ends = time.monotonic() + END_SECONDS
+        while await self.poll() is None and time.monotonic() < ends:
+            await asyncio.sleep(0.005)
 
     async def cleanup(self, restart: bool = False) -> None:
         await super().cleanup(restart)

@@ -14,6 +14,7 @@ import base64
 import builtins
 import contextlib
 import ctypes
+import functools
 import importlib
 import importlib.util
 import io
@@ -57,12 +58,13 @@ def serve(options: dict[str, Any]) -> None:
     """Serve the kernel until the judge ends it; code of a submission runs from here on."""
     sys.path.insert(0, options["folder"])
     sys.modules["otter"] = _inert_otter()
+    sys.modules["debugpy"] = None  # type: ignore[assignment]  # a debugger would take as long as all the rest
     os.environ.pop("JPY_PARENT_PID", None)  # a process outside: the sandbox ends with the judge
     from ipykernel import kernelapp
 
     vars(kernelapp)["IOPubThread"] = _own_output(kernelapp.IOPubThread)
     kernelapp.IPKernelApp.launch_instance(
-        argv=["-f", options["connection_file"]],
+        argv=["-f", options["connection_file"], "--HistoryManager.enabled=False"],
         kernel_class=_answering_kernel(options["module"]),
     )
 
@@ -218,7 +220,7 @@ class Answers:
 
     def ask_beside(self, source: str, function: str, seconds: float) -> list[Any]:
         """Run a test here, in a fork: whether it passed, and its text. This can be forged."""
-        return _lone_module("beside").run(source, function, self.namespace, seconds)
+        return lone_module("beside").run(source, function, self.namespace, seconds)
 
     def keep(self, value: Any) -> Any:
         if len(self.kept) >= MAX_HANDLES:
@@ -253,7 +255,7 @@ def _described(error: BaseException) -> dict[str, str]:
 
 def _answering_kernel(module: str) -> type:
     """IPython's kernel with one more message: ``hlm_ask`` with packed bytes in its buffer."""
-    wire = _lone_module("wire")
+    wire = lone_module("wire")
     from ipykernel.ipkernel import IPythonKernel
 
     if module:
@@ -295,8 +297,9 @@ def _record_classes() -> dict[str, type]:
     return {name: kind for name, kind in kinds.items() if kind.__module__ == records.__name__}
 
 
-def _lone_module(name: str) -> Any:
-    """Load the file that stands beside this one, whatever package it belongs to."""
+@functools.lru_cache
+def lone_module(name: str) -> Any:
+    """Load the file that stands beside this one, whatever package it belongs to; once."""
     spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
     assert spec is not None
     assert spec.loader is not None

@@ -87,6 +87,7 @@ def test_a_warm_process_that_died_is_replaced(open_kernel):
     before = warm.process()
     before.process.kill()
     before.process.wait()
+    session._kernel._manager.provisioner.process.wait(20)  # its kernels end with it
     with pytest.raises(KernelLost):
         session._kernel.run_code("1")
     assert said(open_kernel(), "print(1 + 1)") == "2\n"

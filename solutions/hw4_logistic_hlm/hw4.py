@@ -396,7 +396,7 @@ def mode_of_district_14(con_mode_14):
 # %% [markdown]
 # Read your picture.
 # Two women have hardly moved district 3 away from the prior; 118 women have left little of the prior in district 14.
-# In district 11 nobody said yes. A likelihood alone would go down to minus infinity; prior and answers together have a maximum.
+# In district 11 nobody said yes. The likelihood alone rises all the way to minus infinity; prior and answers together have a maximum.
 # The dashed curves lie almost on the solid ones; look closely, and the posterior of district 11 leans a little to the left.
 # So the normal approximation at the mode is a good guess of where the mass is.
 # The next task makes it exact, and shows data where the guess is not good enough.
@@ -1094,7 +1094,7 @@ def both_for_children(ohio_icc, ohio_mor, ohio_psi):
 
 # %% [markdown]
 # Women of one district are only a little alike, and yet two districts drawn at random typically differ by an odds ratio of more than one and a half: less than the odds ratio of living in a town, and of the same order.
-# Children differ by another order: wheezing is a trait of the child, and what her mother does is a small part of it.
+# Children differ by another order: wheezing is a trait of the child, and what the mother does is a small part of it.
 # The intraclass correlation is one of *inclinations*; the correlation of the yes-or-no answers themselves is smaller.
 
 # %% [markdown]

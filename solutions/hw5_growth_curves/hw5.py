@@ -96,8 +96,8 @@ egsingle[["childid", "schoolid", "year", "math", "black", "hispanic"]].head(6)
 # | $\zeta_{1j}$ | how far child $j$ is above or below the mean level at time 0 | scale points |
 # | $\zeta_{2j}$ | how much faster or slower child $j$ grows | scale points a year |
 # | $\psi_{11}$ | variance of the levels at time 0 | squared scale points |
-# | $\psi_{22}$ | variance of the rates | squared scale points a year |
-# | $\psi_{21}$ | covariance of level at time 0 and rate | squared scale points a year |
+# | $\psi_{22}$ | variance of the rates | (scale points a year)² |
+# | $\psi_{21}$ | covariance of level at time 0 and rate | (scale points)² a year |
 # | $\sigma^2$ | variance of a child's scores around its own line | squared scale points |
 #
 # **What it assumes.**
@@ -381,7 +381,7 @@ egsingle_sigma2 = egsingle_fit.sigma2  # SOLUTION 5.2
 
 # %%
 reaction, persons = sleepstudy["Reaction"], sleepstudy["Subject"]
-sleepstudy_X = pd.DataFrame({"intercept": 1.0, "week": sleepstudy_week})
+sleepstudy_X = pd.DataFrame({"intercept": 1.0, "week": sleepstudy_week}, sleepstudy.index)
 sleepstudy_fit = growth_fit(reaction, sleepstudy_X, sleepstudy_X, persons)  # SOLUTION 5.2
 sleepstudy_slope_week = sleepstudy_fit.beta["week"]  # SOLUTION 5.2
 
@@ -1115,7 +1115,7 @@ egsingle_r_end = corr_int_slope(egsingle_at_end[0])  # SOLUTION 5.5
 oxboys_r = corr_int_slope(oxboys_fit.Psi)  # SOLUTION 5.5
 
 # %%
-start_X = pd.DataFrame({"intercept": 1.0, "time": egsingle_from_start})
+start_X = pd.DataFrame({"intercept": 1.0, "time": egsingle_from_start}, egsingle.index)
 # BEGIN SOLUTION 5.5 NO PROMPT
 uncorr_middle = growth_fit(scores, egsingle_X, egsingle_X, children, correlated=False)
 uncorr_start = growth_fit(scores, start_X, start_X, children, correlated=False)
@@ -1827,7 +1827,7 @@ in_middle.groupby(last_year)["math"].agg(["size", "mean"]).set_axis(
 # %% [markdown]
 # In the model with two levels, differences between children mix two things: children of one school differ, and schools differ.
 # With a third level the variance of levels at year 0 splits into 0.640 squared scale points between children of the same school and 0.165 between schools; together 0.805, about the 0.826 there was before.
-# So about 20 percent of the variance of levels (0.165 of 0.805) and about half of the variance of rates (0.0110 of 0.0223 squared scale points a year) lie between schools: schools differ moderately in where their children stand in the middle of the study and a great deal, relative to children of a school, in how fast they grow.
+# So about 20 percent of the variance of levels (0.165 of 0.805) and about half of the variance of rates (0.0110 of 0.0223, in squared units of the rate) lie between schools: schools differ moderately in where their children stand in the middle of the study and a great deal, relative to children of a school, in how fast they grow.
 # The variance within children, 0.301, stays, because nothing has changed at the level of measurements.
 # The standard error of the mean rate grows from 0.0063 to 0.0153, because children of one school are alike in their growth: the mean is known from 60 schools and not from 1721 independent children, and the smaller standard error was wrong.
 # The deviance falls by about 422 for three more parameters, far more than chance.

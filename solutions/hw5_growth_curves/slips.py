@@ -648,7 +648,9 @@ QUANTITIES = (
         slips=(
             psi_without_sigma2,
             lambda_for_psi,
-            sd_for_variance("egsingle_psi_slope", "scale points a year", "notes 5.2"),
+            sd_for_variance(
+                "egsingle_psi_slope", "units of the rate (scale points a year)", "notes 5.2"
+            ),
             wrong(
                 "variance_of_own_slopes",
                 "centered = egsingle[['year', 'math']] - "
