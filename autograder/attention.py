@@ -22,6 +22,7 @@ _KINDS = {  # what an alert says of a submission, in the order in which it is tr
     "check failed": r"the check itself failed",
     "crashed": r"kernel|process|memory|ended|interrupted|killed|died|lost|disk|output",
 }
+_WHOLE = {"unreadable": "unreadable", "ungraded": "not graded"}  # nothing of it ran
 _REACHES = re.compile(
     r"\A(?:socket|subprocess|ctypes|multiprocessing|threading|signal|pty|resource|urllib|requests|"
     r"http|ftplib|_exit|fork|execv\w*|kill|system|popen|environ|_getframe|_current_frames|"
@@ -52,8 +53,8 @@ def reasons(verdict: Verdict, code: str = "") -> list[Reason]:
     """
     found = [Reason("repaired", text) for text in verdict.repairs]
     for text in verdict.alerts:
-        unreadable = verdict.status == "unreadable"
-        found.append(Reason("unreadable" if unreadable else kind_of(text), text))
+        whole = _WHOLE.get(verdict.status)
+        found.append(Reason(whole or kind_of(text), text))
     reached = sorted(set(_reached(code)))
     if reached:
         found.append(Reason("reaches out", f"its code names {', '.join(reached)}"))

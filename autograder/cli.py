@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -65,6 +66,10 @@ _JOBS = click.option(
     help="Submissions graded at the same time.",
 )
 
+_PDF = click.option(
+    "--pdf", is_flag=True, help="Feedback pages as PDF too, where Chromium is there."
+)
+
 
 def _table(name: str, says: str) -> Callable[[Any], Any]:
     """An option that takes a CSV file."""
@@ -113,7 +118,9 @@ def build(hws: tuple[str, ...], check: bool) -> None:
 @main.command()
 @click.argument("hws", metavar="[HW ...]", nargs=-1, type=_HW)
 @click.option(
-    "--thorough", is_flag=True, help="Every slip on its own, every mutant, three runs compared."
+    "--thorough",
+    is_flag=True,
+    help="Every slip in a submission of its own, three runs.",
 )
 def verify(hws: tuple[str, ...], thorough: bool) -> None:
     """Prove that homeworks are sound before anybody sees them."""
@@ -121,11 +128,13 @@ def verify(hws: tuple[str, ...], thorough: bool) -> None:
 
     found = 0
     for hw in hws or [homework.id for homework in course.load().homeworks]:
+        started = time.monotonic()
         with _step_lines() as say:
             findings = verifier.verify(hw, thorough=thorough, progress=say)
         for finding in findings:
             click.echo(finding)
-        click.echo(f"{hw}: {f'{len(findings)} to mend' if findings else 'sound'}")
+        said = f"{len(findings)} to mend" if findings else "sound"
+        click.echo(f"{hw}: {said} ({time.monotonic() - started:.0f} s)")
         found += len(findings)
     if found:
         sys.exit(1)
@@ -203,6 +212,7 @@ def release(hw: str, out: Path, force: bool) -> None:
 )
 @click.option("--dry-run", is_flag=True, help="Say what was handed in, and stop there.")
 @click.option("--accept", is_flag=True, help="Take over what a regrade changes without asking.")
+@_PDF
 def grade(
     words: tuple[str, ...],
     autograder: Path | None,
@@ -218,6 +228,7 @@ def grade(
     earlier: tuple[Path, ...],
     dry_run: bool,
     accept: bool,
+    pdf: bool,
 ) -> None:
     """Grade a notebook, an export zip, a folder of either, or what a platform gives.
 
@@ -226,19 +237,24 @@ def grade(
     Who is missing, handed in twice or fits nobody in the roster is said before grading starts.
     Tables given once are kept in the folder of the run.
 
+    One submission that is graded into the folder of a class is added to it, or takes the place of
+    the student's earlier one; all others stay.
+
     Where tests or references changed, DIR/regrade.md says whose points would change and why; the
     gradebook changes only when you agree, or with --accept.
     """
-    from autograder import assignment, given, intake
+    from autograder import assignment, given, intake, printing
     from autograder import grade as grader
 
+    if pdf:
+        printing.required()
     if cold and sandbox == "bwrap":
         sandbox = "bwrap-cold"
     source, path = _what_to_grade(words, autograder)
     homework = assignment.homework(source)
     files = {"roster": roster, "times": times, "extensions": extensions}
     tables = given.load(out, homework, **files, earlier=earlier)
-    taken = intake.take_in(homework, path, tables)
+    taken = intake.into_class(intake.take_in(homework, path, tables), out)
     for line in taken.lines():
         click.echo(_shown(line, 400), err=not dry_run)
     if dry_run:
@@ -260,19 +276,36 @@ def grade(
             say=notes.append,
             begin=lambda line: click.echo(line, err=True),
         )
-    odd = [verdict for verdict in verdicts if verdict.status in {"partial", "unreadable"}]
+    _tell_graded(verdicts, notes)
+    if pdf:
+        _print_pages(out)
+    click.echo(f"Grades: {out / 'grades.csv'}\nFeedback: {out / 'feedback'}")
+    click.echo(f"Report: {out / 'report.html'}")
+    if any(verdict.status == "ungraded" for verdict in verdicts):
+        sys.exit(1)
+
+
+def _tell_graded(verdicts: Sequence[Verdict], notes: Sequence[str]) -> None:
+    """What a TA should know of a run, what was not graded first."""
+    odd = [each for each in verdicts if each.status in {"partial", "unreadable", "ungraded"}]
     click.echo(f"{len(verdicts)} graded, {len(odd)} of them partly or not at all.")
-    for verdict in odd:
+    for verdict in sorted(odd, key=lambda each: each.status != "ungraded"):
         click.echo(f"  {verdict.submission} ({verdict.status}): {_shown(verdict.reason)}")
     for note in notes:
         click.echo(_shown(note, 400))
-    click.echo(f"Grades: {out / 'grades.csv'}\nFeedback: {out / 'feedback'}")
-    click.echo(f"Report: {out / 'report.html'}")
+
+
+def _print_pages(out: Path) -> None:
+    from autograder import printing
+
+    printed = printing.to_pdf(sorted((out / "feedback").glob("*.html")))
+    pages = "1 page" if len(printed) == 1 else f"{len(printed)} pages"
+    click.echo(f"PDF: {pages} in {out / 'feedback'}")
 
 
 @main.command()
 @click.argument("out", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--pdf", is_flag=True, help="Feedback pages as PDF too, where Chromium is there.")
+@_PDF
 def report(out: Path, pdf: bool) -> None:
     """Write DIR/report.html, the class at a glance, from stored results.
 
@@ -285,10 +318,7 @@ def report(out: Path, pdf: bool) -> None:
     for note in notes:
         click.echo(_shown(note, 400))
     if pdf:
-        from autograder import printing
-
-        printed = printing.to_pdf(sorted((out / "feedback").glob("*.html")))
-        click.echo(f"PDF: {len(printed)} pages in {out / 'feedback'}")
+        _print_pages(out)
     click.echo(f"Report: {path}")
 
 

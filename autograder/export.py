@@ -69,11 +69,13 @@ def export(
     if path is None and to in _WANTED:
         raise CourseError(f"Give --roster: {_WANTED[to]}.")
     grades = _grades(out, homework, rows, path)
-    chosen = _chosen(out, grades, changed_only, leave_out)
+    failed = [row.entry.submission for row in rows if not row.graded]
+    chosen = _chosen(out, grades, changed_only, {*leave_out, *failed})
     file = _file(to, path, chosen, homework, column)
     target = out / FOLDER / f"{to}.csv"
     write_text(target, file.text)
-    return Exported(target, file.students, (*notes, *file.notes))
+    left = [f"Left out, as they are not graded yet: {', '.join(failed)}."] if failed else []
+    return Exported(target, file.students, (*left, *notes, *file.notes))
 
 
 def _file(to: str, path: Path | None, grades: list[Grade], homework: Homework, column: str) -> File:
@@ -114,7 +116,7 @@ def _grade(row: gradebook.Row, person: Person) -> Grade:
     return Grade(
         person=person,
         submission=row.entry.submission,
-        score=place.score,
+        score=place.score if row.graded else None,
         max_score=place.max_score,
         excused=place.excused,
         raw=place.raw,

@@ -26,7 +26,10 @@ _STATUS = {
     "repaired": "Something had to be mended before it could be graded.",
     "partial": "Part of your notebook could not run to its end; everything else was graded.",
     "unreadable": "Nothing could be graded.",
+    "ungraded": "The grader itself failed on your work. That is not your fault and costs nothing; "
+    "it will be graded again.",
 }
+_NOTHING_RAN = {"unreadable", "ungraded"}
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,10 @@ def write(out: Path, homework: Homework, verdicts: Iterable[Verdict]) -> list[Pa
         own = {question: score for (who, question), score in scores.items() if who == name}
         whole = verdict if verdict.executed else replace(verdict, executed=_executed(out, name))
         path = out / "feedback" / f"{name}.html"
-        write_text(path, page(whole, homework, places.get(name), own))
+        text = page(whole, homework, places.get(name), own)
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.with_suffix(".pdf").unlink(missing_ok=True)  # it shows an earlier page
+            write_text(path, text)
         paths.append(path)
     return paths
 
@@ -93,7 +99,7 @@ def page(
         What people gave for written answers, by question.
     """
     ran = rendering.notebook(verdict.executed)
-    tasks = _tasks(verdict, ran) if verdict.status != "unreadable" else []
+    tasks = _tasks(verdict, ran) if verdict.status not in _NOTHING_RAN else []
     return pages.render(
         "feedback.html",
         ["feedback.css"],

@@ -22,7 +22,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from autograder import assignment, cache, course, feedback, given, gradebook, intake, judge, workers
+from autograder import (
+    aside,
+    assignment,
+    cache,
+    course,
+    feedback,
+    given,
+    gradebook,
+    intake,
+    judge,
+    workers,
+)
 from autograder.course import CourseError
 from autograder.sandbox import check as check_sandbox
 from autograder.submissions import Submission
@@ -125,7 +136,10 @@ def grade(
     found = list(taken.submissions)
     verdicts: dict[str, Verdict] = {}
     with _run_folder(out) as scratch:
-        taken.write(out)
+        gradebook.take_over(out, task.homework)
+        taken = intake.into_class(taken, out)
+        place = aside.begin(out)
+        taken.write(place, intake.read(out))
         if not task.homework.module:
             write_json(out / course.ELSEWHERE, {"title": task.homework.title})
         try:
@@ -133,17 +147,19 @@ def grade(
                 run = _Run(task, out, crew, grader or grade_one, fresh, begin)
                 for verdict in run.verdicts(found):
                     verdicts[verdict.submission] = verdict
-                    _write(out, verdict)
+                    _write(place, verdict)
                     if progress is not None:
                         progress(len(verdicts), len(found), verdict)
         except KeyboardInterrupt:
             raise Stopped(_stopped(len(verdicts), len(found), out)) from None
         ordered = [verdicts[name] for name in sorted(verdicts)]
-        for line in gradebook.enter(out, task.homework, found, ordered, accept):
+        _write_modules(place, found)
+        add = bool(taken.others)
+        for line in gradebook.enter(out, task.homework, found, ordered, accept, add=add):
             say(line)
         feedback.write(out, task.homework, ordered)
-        _write_summary(task, out, jobs, scheduler, ordered, time.monotonic() - started)
-        _write_modules(out, found)
+        summary = _summary(task, jobs, scheduler, ordered, time.monotonic() - started)
+        _write_summary(out, summary, taken)
         _write_report(out)
     return ordered
 
@@ -272,11 +288,12 @@ class _Run:
                 yield from (cache.owned(verdict, each) for each in new[key])
 
     def _given_up(self, submission: Submission, error: Exception | None) -> Verdict:
-        """A second failure is the grader's, not the student's: it is said, and not remembered, so
-        that the next run tries again."""
+        """A second failure is the grader's, not the student's: it is said, counts for nothing, and
+        is not remembered, so that the next run tries again."""
         what = str(error) if isinstance(error, CourseError) else type(error).__name__
         problem = f"the grader itself failed on it ({what}); run it again"
-        return grade_one(self.task, replace(submission, problem=problem))
+        verdict = grade_one(self.task, replace(submission, problem=problem))
+        return replace(verdict, status="ungraded")
 
 
 @contextmanager
@@ -309,15 +326,10 @@ def _write(out: Path, verdict: Verdict) -> None:
     write_json(out / "results" / f"{name}.json", verdict.to_stored())
 
 
-def _write_summary(
-    task: Task,
-    out: Path,
-    jobs: int,
-    scheduler: str | None,
-    verdicts: list[Verdict],
-    seconds: float,
-) -> None:
-    summary = {
+def _summary(
+    task: Task, jobs: int, scheduler: str | None, verdicts: list[Verdict], seconds: float
+) -> dict[str, Any]:
+    return {
         "homework": task.homework.id,
         "submissions": len(verdicts),
         "sandbox": task.strength,
@@ -328,17 +340,25 @@ def _write_summary(
         "seconds": round(seconds, 3),
         "seconds_by_submission": {each.submission: each.seconds for each in verdicts},
     }
-    write_json(out / "run.json", summary)
+
+
+def _write_summary(out: Path, summary: dict[str, Any], taken: intake.Intake) -> None:
+    """Write ``run.json``, with what it knew of submissions that were left as they are."""
+    path = out / "run.json"
+    before = json.loads(path.read_text(encoding="utf-8")) if taken.others and path.exists() else {}
+    known = before.get("seconds_by_submission", {})
+    kept = {name: known[name] for name in taken.others if name in known}
+    seconds = {**kept, **summary["seconds_by_submission"]}
+    submissions = len(taken.others) + summary["submissions"]
+    write_json(path, {**summary, "submissions": submissions, "seconds_by_submission": seconds})
 
 
 def _write_modules(out: Path, found: list[Submission]) -> None:
-    """The student modules as they were handed in, for whoever looks at similar work."""
+    """The student modules as they were handed in, for whoever looks at similar work; empty where
+    none was."""
     for submission in found:
-        path = out / "modules" / f"{submission.id}.py"
-        if submission.module is None:
-            path.unlink(missing_ok=True)
-        else:
-            write_text(path, submission.module.decode("utf-8", errors="replace"))
+        text = (submission.module or b"").decode("utf-8", errors="replace")
+        write_text(out / "modules" / f"{submission.id}.py", text)
 
 
 def _write_report(out: Path) -> None:

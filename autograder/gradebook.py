@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from autograder import course, given, regrade, tables, written
+from autograder import aside, course, given, regrade, tables, written
 from autograder.course import CourseError, Homework
 from autograder.late import Standing, standing
 from autograder.lms import number
@@ -33,7 +33,7 @@ from autograder.writing import write_text
 
 __all__ = ["Row", "Standing", "enter", "read", "refresh", "rows", "standings"]
 
-STATE = "gradebook.json"
+STATE = aside.STATE
 GRADES = "grades.csv"
 HISTORY = "history"
 
@@ -54,6 +54,11 @@ class Row:
     standing: Standing
 
     @property
+    def graded(self) -> bool:
+        """False where the grader itself failed: it has no points then, not none of them."""
+        return self.entry.status != "ungraded"
+
+    @property
     def student_id(self) -> str:
         """The id, or those of a team, ``101; 102``."""
         return "; ".join(filter(None, (person.student_id for person in self.entry.people)))
@@ -70,12 +75,15 @@ def enter(
     found: Iterable[Submission],
     verdicts: Iterable[Verdict],
     accept: Ask | None = None,
+    *,
+    add: bool = False,
 ) -> list[str]:
     """Take the verdicts of a run into the gradebook, and write grades.csv.
 
     Where a submission that did not change itself now earns other points, the tests or references
     changed: the difference is written to ``regrade.csv`` and ``regrade.md``, and counts only once
     it is accepted.
+    With `add` the others in the gradebook stay; without, the verdicts are the whole class.
 
     Returns
     -------
@@ -90,21 +98,52 @@ def enter(
     by_id = {submission.id: submission for submission in found}
     new = [_entry(verdict, by_id[verdict.submission]) for verdict in verdicts]
     old = read(out) if (out / STATE).exists() else ()
+    if add:
+        new += [entry for entry in old if not _replaced(entry, new)]
     changes = regrade.compare(old, new)
     if changes:
         regrade.write(out, changes)
         if accept is None or not accept(changes):
             raise CourseError(regrade.refusal(out, changes))
+        regrade.write(out / aside.FOLDER, changes)
     state = {
         "homework": homework.id,
         "entries": [asdict(each) for each in sorted(new, key=lambda each: each.submission)],
     }
     text = json.dumps(state, indent=1, sort_keys=True, default=datetime.isoformat) + "\n"
-    return _write(out, homework, text, regraded=bool(changes))
+    write_text(out / aside.FOLDER / STATE, text, lasting=True)  # from here on it counts
+    return take_over(out, homework)
+
+
+def take_over(out: Path, homework: Homework) -> list[str]:
+    """Put what was accepted in its place, and write grades.csv; it may be stopped and begun again.
+
+    Returns
+    -------
+    list of str
+        What a TA should know; empty where nothing waits to be taken over.
+    """
+    if not aside.accepted(out):
+        return []
+    text = (out / aside.FOLDER / STATE).read_text(encoding="utf-8")
+    entries = json.loads(text)["entries"]
+    aside.move_in(out, {entry["submission"] for entry in entries})
+    regraded = (out / aside.FOLDER / regrade.FILES[0]).exists()
+    notes = _write(out, homework, text, regraded)
+    aside.clear(out)
+    return notes
+
+
+def _replaced(entry: Entry, new: Iterable[Entry]) -> bool:
+    """Whether a submission, or another one of the same student, takes its place."""
+    return any(
+        entry.submission == each.submission or set(entry.ids).intersection(each.ids) for each in new
+    )
 
 
 def refresh(out: Path, homework: Homework | None = None) -> list[str]:
     """Write grades.csv anew from what was accepted, with scores and dates as they are now."""
+    aside.refuse_unfinished(out)
     homework = homework or _homework(out)
     return _write(out, homework, (out / STATE).read_text(encoding="utf-8"))
 
@@ -241,6 +280,8 @@ def _possible(entries: Iterable[Entry], scored: set[str]) -> dict[str, float | N
 def _points(
     entry: Entry, possible: Mapping[str, float | None], scores: Mapping[tuple[str, str], float]
 ) -> dict[str, float | None]:
+    if entry.status == "ungraded":
+        return dict.fromkeys(possible)
     by_hand = {question for question, _ in entry.written}
     automatic = entry.questions()
     return {
@@ -273,9 +314,9 @@ def _write(out: Path, homework: Homework, state: str, regraded: bool = False) ->
     notes = _notes(made, before)
     if before is not None and before != text:
         _archive(out, before, regraded)
-    write_text(out / STATE, state, lasting=True)
     if before != text:
         write_text(path, text, lasting=True)
+    write_text(out / STATE, state, lasting=True)
     return notes
 
 
@@ -292,10 +333,10 @@ def _cells(row: Row, homework: Homework, questions: Sequence[str]) -> list[str]:
     place = row.standing
     points = [number(row.points[question]) for question in questions]
     totals = [
-        number(place.raw),
+        number(place.raw if row.graded else None),
         "" if place.late_days is None or place.excused else str(place.late_days),
-        number(place.penalty),
-        "" if place.excused else number(place.score),
+        number(place.penalty if row.graded else None),
+        number(place.score if row.graded and not place.excused else None),
         number(place.max_score),
     ]
     identity = [row.entry.submission, row.student_id, row.name, homework.id]
@@ -303,9 +344,16 @@ def _cells(row: Row, homework: Homework, questions: Sequence[str]) -> list[str]:
 
 
 def _archive(out: Path, before: str, regraded: bool) -> None:
-    """Keep a gradebook that is about to change: ``history/0001`` is the oldest."""
+    """Keep a gradebook that is about to change: ``history/0001`` is the oldest.
+
+    One that a run was stopped in is written again, not a second time.
+    """
     earlier = [int(path.name) for path in (out / HISTORY).glob("[0-9]*") if path.name.isdigit()]
-    folder = out / HISTORY / f"{max(earlier, default=0) + 1:04}"
+    last = max(earlier, default=0)
+    kept = out / HISTORY / f"{last:04}" / GRADES
+    there = kept.read_text(encoding="utf-8") if kept.exists() else None
+    again = bool(last) and there in {None, before}
+    folder = out / HISTORY / f"{last if again else last + 1:04}"
     write_text(folder / GRADES, before)
     if (out / STATE).exists():
         write_text(folder / STATE, (out / STATE).read_text(encoding="utf-8"))
@@ -314,11 +362,14 @@ def _archive(out: Path, before: str, regraded: bool) -> None:
 
 
 def _notes(made: Sequence[Row], before: str | None) -> list[str]:
-    """What a TA should look at: unknown times, missing scores, scores that went down."""
+    """What a TA should look at: failures, unknown times, missing scores, scores that went down."""
+    failed = [row.entry.submission for row in made if not row.graded]
     unknown = [row.entry.submission for row in made if row.standing.late_days is None]
     marked = [row.entry.submission for row in made if _is_open(row)]
     unscored = _unscored(made)
     found = []
+    if failed:
+        found.append(f"Not graded, the grader itself failed: {_names(failed)}. Run it again.")
     if unknown:
         found.append(f"Time of handing in not known: {_names(unknown)}. Give it with --times.")
     if marked:
@@ -345,18 +396,21 @@ def _lowered(made: Sequence[Row], before: str) -> list[str]:
     """Scores that go down, each named: nothing is lowered in silence."""
     try:
         table = list(csv.DictReader(io.StringIO(before)))
-        earlier = {row["submission"]: float(row["score"]) for row in table if row["score"]}
+        scores = [(row, float(row["score"])) for row in table if row["score"]]
+        earlier = {row["student_id"]: score for row, score in scores if row["student_id"]}
+        earlier |= {row["submission"]: score for row, score in scores}
     except (KeyError, TypeError, ValueError):
         raise CourseError(
             f"{GRADES} was changed by hand and cannot be read. Move it away and run again."
         ) from None
-    return [
-        f"{row.entry.submission}: {earlier[name]:g} before, {row.standing.score:g} now."
-        for row in made
-        if (name := safe(row.entry.submission)) in earlier
-        and not row.standing.excused
-        and row.standing.score < earlier[name] - 1e-9
-    ]
+    lowered = []
+    for row in made:
+        own = earlier.get(safe(row.entry.submission), earlier.get(safe(row.student_id)))
+        counts = row.graded and not row.standing.excused
+        if counts and own is not None and row.standing.score < own - 1e-9:
+            now = f"{row.standing.score:g}"
+            lowered.append(f"{row.entry.submission}: {own:g} before, {now} now.")
+    return lowered
 
 
 def _names(names: Sequence[str]) -> str:

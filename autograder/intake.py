@@ -13,8 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
+from typing import Any
 
-from autograder import submissions
+from autograder import aside, submissions
 from autograder.course import Homework
 from autograder.given import Given, Student
 from autograder.people import Person, joined, spellings, squeeze
@@ -39,6 +40,8 @@ class Intake:
     duplicates: tuple[str, ...] = ()
     unmatched: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+    """submissions graded before that stay, where one is graded into the folder of a class"""
 
     def lines(self) -> list[str]:
         """What a TA is told, a line each."""
@@ -53,11 +56,27 @@ class Intake:
         found += [f"Excused: {_who(person)}" for person in self.excused]
         found += [f"Duplicate: {line}" for line in self.duplicates]
         found += [f"Unmatched: {line}" for line in self.unmatched]
+        if self.others:
+            found.append(f"{_count(len(self.others), 'other')} graded before stay as they are.")
         return [*found, *self.notes]
 
-    def write(self, out: Path) -> None:
-        """Keep it as ``intake.json`` in the folder of a run, for the class report."""
-        record = {
+    def write(self, out: Path, before: Mapping[str, Any] | None = None) -> None:
+        """Keep it as ``intake.json`` in the folder of a run.
+
+        Parameters
+        ----------
+        out
+            Where.
+        before
+            The record of the class that one submission is graded into.
+        """
+        record = self._record()
+        if self.others and before is not None:
+            record = _merged_records(before, record, self)
+        write_text(out / FILE, json.dumps(record, indent=1, sort_keys=True) + "\n")
+
+    def _record(self) -> dict[str, Any]:
+        return {
             "submissions": {
                 each.id: {
                     "student_id": each.student_id,
@@ -78,7 +97,6 @@ class Intake:
             "unmatched": list(self.unmatched),
             "notes": list(self.notes),
         }
-        write_text(out / FILE, json.dumps(record, indent=1, sort_keys=True) + "\n")
 
 
 def take_in(homework: Homework, path: Path, tables: Given | None = None) -> Intake:
@@ -111,6 +129,67 @@ def take_in(homework: Homework, path: Path, tables: Given | None = None) -> Inta
         unmatched=(*unmatched, *strangers),
         notes=tuple(notes),
     )
+
+
+def into_class(taken: Intake, out: Path) -> Intake:
+    """What was taken in, as it is to be graded into a folder.
+
+    One submission that is graded into the folder of a class is an addition to it: the others stay,
+    and nobody is missing for not being under the path.
+    """
+    (own, *more) = taken.submissions
+    record = read(out) if (out / aside.STATE).exists() else {}
+    others = [] if more else _others(record, own)
+    if not others:
+        return taken
+    return replace(
+        taken,
+        others=tuple(others),
+        missing=(),
+        excused=(),
+        unmatched=tuple(line for line in taken.unmatched if line.startswith(f"{own.id} ")),
+    )
+
+
+def read(out: Path) -> dict[str, Any]:
+    """The record that `Intake.write` kept; empty where there is none that can be read."""
+    try:
+        found = json.loads((out / FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _others(record: Mapping[str, Any], own: Submission) -> list[str]:
+    """Submissions of other students."""
+    listed = record.get("submissions", {})
+    return [
+        name
+        for name, each in listed.items()
+        if name != own.id and not (own.student_id and each["student_id"] == own.student_id)
+    ]
+
+
+def _merged_records(
+    before: Mapping[str, Any], now: Mapping[str, Any], taken: Intake
+) -> dict[str, Any]:
+    """The record of a class with one submission added or put in place of an earlier one."""
+    (own,) = taken.submissions
+    there = {name for person in own.people for name in person.ids}
+    lists = {
+        key: list(dict.fromkeys([*before[key], *now[key]]))
+        for key in ("duplicates", "unmatched", "notes")
+    }
+    absent = {
+        key: [one for one in before[key] if there.isdisjoint(_ids(one))]
+        for key in ("missing", "excused")
+    }
+    kept = {name: before["submissions"][name] for name in taken.others}
+    return {**lists, **absent, "submissions": {**kept, **now["submissions"]}}
+
+
+def _ids(record: Mapping[str, str]) -> set[str]:
+    return {value.casefold() for key, value in record.items() if key != "name" and value}
 
 
 def _is_excused(person: Person, tables: Given) -> bool:

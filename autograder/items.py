@@ -89,7 +89,7 @@ def summarise(verdicts: Sequence[Verdict]) -> list[Item]:
 
 def readable(verdicts: Iterable[Verdict]) -> list[Verdict]:
     """The submissions that tell something about the tasks."""
-    return [verdict for verdict in verdicts if verdict.status != "unreadable"]
+    return [each for each in verdicts if each.status not in {"unreadable", "ungraded"}]
 
 
 def points_shares(verdicts: Iterable[Verdict]) -> pd.DataFrame:

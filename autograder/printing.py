@@ -25,6 +25,21 @@ def options() -> list[str]:
     return [*_OPTIONS, "--no-sandbox"] if os.geteuid() == 0 else _OPTIONS
 
 
+def required() -> str:
+    """Path of the browser to print with.
+
+    Raises
+    ------
+    CourseError
+        Where there is none.
+    """
+    program = chromium()
+    if program is None:
+        remedy = "Install one (apt-get install chromium), or leave out --pdf."
+        raise CourseError(f"There is no Chromium to print with. {remedy}")
+    return program
+
+
 def to_pdf(pages: Iterable[Path]) -> list[Path]:
     """Print each page beside itself, with the ending .pdf; the same bytes for the same page.
 
@@ -33,10 +48,7 @@ def to_pdf(pages: Iterable[Path]) -> list[Path]:
     CourseError
         Where no Chromium is installed.
     """
-    program = chromium()
-    if program is None:
-        remedy = "Install one (apt-get install chromium), or leave out --pdf."
-        raise CourseError(f"There is no Chromium to print with. {remedy}")
+    program = required()
     from playwright.sync_api import sync_playwright
 
     written = []

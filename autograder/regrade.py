@@ -73,7 +73,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Change:
-    """One submission whose automatic points differ; `after` is None where it is gone."""
+    """One submission whose automatic points differ; `after` is None where it has none any more."""
 
     submission: str
     student_id: str
@@ -81,6 +81,8 @@ class Change:
     before: float
     after: float | None
     why: tuple[str, ...]
+    failed: bool = False
+    """whether it is there, but the grader itself failed on it"""
 
     @property
     def change(self) -> float:
@@ -108,8 +110,11 @@ def _change(before: Entry, after: Entry | None) -> Change | None:
     if after is None:
         gone = ("it is not among the submissions any more",)
         return Change(before.submission, who, name, before.raw, None, gone)
-    if after.content != before.content or before.status == "unreadable":
+    if after.content != before.content or before.status in {"unreadable", "ungraded"}:
         return None  # the student handed in anew, or nothing could be graded before
+    if after.status == "ungraded":
+        failed = ("the grader itself failed on it",)
+        return Change(before.submission, who, name, before.raw, None, failed, failed=True)
     why = _reasons(before, after)
     if not why:
         return None
@@ -174,14 +179,16 @@ def summary(changes: Sequence[Change]) -> str:
     """
     up = sum(change.after is not None and change.change > 0 for change in changes)
     down = sum(change.after is not None and change.change < 0 for change in changes)
-    gone = sum(change.after is None for change in changes)
-    same = len(changes) - up - down - gone
+    failed = sum(change.failed for change in changes)
+    gone = sum(change.after is None for change in changes) - failed
+    same = len(changes) - up - down - gone - failed
     parts = [
         f"{up} {'goes' if up == 1 else 'go'} up",
         f"{down} {'goes' if down == 1 else 'go'} down",
         f"{same} {'keeps its' if same == 1 else 'keep their'} points",
     ]
     parts += [f"{gone} {'is' if gone == 1 else 'are'} gone"] if gone else []
+    parts += [f"{failed} could not be graded"] if failed else []
     count = f"{len(changes)} submission{'s' if len(changes) != 1 else ''}"
     return f"The regrade touches {count}: {', '.join(parts)}."
 
@@ -189,18 +196,23 @@ def summary(changes: Sequence[Change]) -> str:
 def lines(changes: Sequence[Change]) -> list[str]:
     """One line a change, for the terminal."""
     return [
-        f"{change.submission}: from {change.before:g} to "
-        f"{'gone' if change.after is None else f'{change.after:g}'} ({'; '.join(change.why)})"
+        f"{change.submission}: from {change.before:g} to {_now(change)} ({'; '.join(change.why)})"
         for change in changes
     ]
 
 
+def _now(change: Change) -> str:
+    if change.failed:
+        return "not graded"
+    return "gone" if change.after is None else f"{change.after:g}"
+
+
 def refusal(out: Path, changes: Sequence[Change]) -> str:
     """What stands in the way, and what to do."""
-    return (
-        f"{summary(changes)} {out / 'grades.csv'} is as it was. "
-        f"Read {out / 'regrade.md'}, then run the same command with --accept."
-    )
+    remedies = [f"Read {out / 'regrade.md'}, then run the same command with --accept."]
+    if any(change.after is None and not change.failed for change in changes):
+        remedies.append("To grade some into this class, put them among the others, or give one.")
+    return f"{summary(changes)} {out} is as it was. {' '.join(remedies)}"
 
 
 def _cells(change: Change) -> list[str]:

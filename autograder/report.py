@@ -14,6 +14,7 @@ from pathlib import Path
 from statistics import median
 
 from autograder import (
+    aside,
     attention,
     course,
     feedback,
@@ -48,6 +49,11 @@ class Student:
     reasons: tuple[Reason, ...]
 
     @property
+    def graded(self) -> bool:
+        """False where the grader itself failed."""
+        return self.verdict.status != "ungraded"
+
+    @property
     def score(self) -> float:
         """Points after lateness where they are known, else what was checked automatically."""
         return self.standing.score if self.standing else self.verdict.score
@@ -65,6 +71,7 @@ def renew(out: Path) -> tuple[Path, list[str]]:
     -------
     The report's path, and lines of what a TA should know.
     """
+    aside.refuse_unfinished(out)
     verdicts = _stored(out)
     homework = course.homework_of(out, verdicts[0].homework)
     notes = gradebook.refresh(out, homework) if (out / gradebook.STATE).exists() else []
@@ -105,7 +112,7 @@ def write(out: Path, homework: Homework | None = None) -> Path:
         script="report.js",
         homework=homework,
         students=students,
-        looks=[student for student in students if student.reasons],
+        looks=sorted((each for each in students if each.reasons), key=lambda each: each.graded),
         late=[student for student in students if student.standing and student.standing.late_days],
         missing=_missing(out, homework),
         tasks=tasks,
@@ -175,13 +182,16 @@ def _titles(out: Path, verdicts: Sequence[Verdict]) -> dict[str, str]:
 
 def _key_figures(out: Path, students: Sequence[Student], possible: float) -> list[tuple[str, str]]:
     """What stands large on top: a number and what it counts."""
-    scores = [student.score for student in students]
+    scores = [student.score for student in students if student.graded]
+    failed = len(students) - len(scores)
     looks = sum(bool(student.reasons) for student in students)
     found = [
         (str(len(students)), "submissions"),
-        (pages.points(median(scores)), f"median score of {pages.points(possible)}"),
+        (pages.points(median(scores or [0.0])), f"median score of {pages.points(possible)}"),
         (str(looks), "to look at"),
     ]
+    if failed:
+        found.insert(0, (str(failed), "not graded, run hlm grade again"))
     answers = written.collected(student.verdict for student in students)
     if answers:
         found.append((f"{len(written.scores(out))}/{len(answers)}", "written answers scored"))
@@ -190,7 +200,7 @@ def _key_figures(out: Path, students: Sequence[Student], possible: float) -> lis
 
 def _pictures(verdicts: Sequence[Verdict], model: Model, possible: float) -> dict[str, object]:
     """Each picture with its name for those who cannot see it; only those that can be drawn."""
-    points = [verdict.score for verdict in verdicts]
+    points = [verdict.score for verdict in verdicts if verdict.status != "ungraded"] or [0.0]
     says = (
         f"Histogram of {len(points)} scores from {min(points):g} to {max(points):g} "
         f"of {possible:g} points, median {median(points):g}."

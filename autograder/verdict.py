@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 _STOP = re.compile(r"(?:cell \d+|task\w{1,10}): (it [a-z0-9 .]{1,60})$")
-Status = Literal["ok", "repaired", "partial", "unreadable"]
+Status = Literal["ok", "repaired", "partial", "unreadable", "ungraded"]
+"""`ungraded`: the grader itself failed, which says nothing of the work and never counts as 0."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class Verdict:
         """
         failed = Counter(case.message for case in self.cases if not case.passed)
         stops = [match[1] for alert in self.alerts if (match := _STOP.match(alert))]
-        if self.status == "unreadable":
+        if self.status in {"unreadable", "ungraded"}:
             return self.alerts[0] if self.alerts else "it could not be read"
         if stops:
             return stops[0]

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from rapidfuzz import fuzz, process
 
-from autograder import course, pages, tables
+from autograder import aside, course, pages, tables
 from autograder.course import CourseError, Homework
 from autograder.rendering import clean, is_formula, markdown
 from autograder.verdict import Verdict, stored
@@ -157,6 +157,7 @@ def collect(homework: Homework, out: Path) -> Collected:
         Where nothing was graded yet, the homework has no written question, or an earlier table
         needs a correction.
     """
+    aside.refuse_unfinished(out)
     answers = collected(verdict for verdict in stored(out) if verdict.homework == homework.id)
     if not answers:
         raise CourseError(
@@ -303,7 +304,7 @@ def _checked(rows: Iterable[Row], answers: dict[str, Answer]) -> dict[str, Score
     for row in rows:
         answer = answers.get(row.answer)
         if answer is None:
-            problems.append(_unknown(row))
+            problems += [_unknown(row)] if row.points or row.remark else []
             continue
         if not row.points or is_outdated(row, answer):
             continue

@@ -17,7 +17,7 @@ from conftest import needs_bwrap
 from submissions import archives
 from test_verdict import VERDICT
 
-from autograder import build, cli, course, demo, doctor, grade, release, sandbox, verify
+from autograder import build, cli, course, demo, doctor, grade, printing, release, sandbox, verify
 from autograder.course import CourseError
 from autograder.regrade import Change
 
@@ -78,6 +78,24 @@ def test_grade_never_weakens_the_sandbox_by_itself(
     assert hlm("grade", "hw1", box, "--out", tmp_path).exit_code == 0
     assert calls[0][2]["sandbox"] == "bwrap"
     assert calls[0][2]["fresh"] is False
+
+
+def test_grade_prints_pages_too(
+    calls: list[Any], box: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a browser it is said before anything is graded."""
+    words = ("grade", "hw1", box, "--out", tmp_path / "out", "--pdf")
+    monkeypatch.setattr(printing, "chromium", lambda: None)
+    refused = hlm(*words)
+    assert refused.exit_code == 1
+    assert "no Chromium to print with. Install one" in refused.stderr
+    assert calls == []
+    monkeypatch.setattr(printing, "chromium", lambda: "/usr/bin/chromium")
+    monkeypatch.setattr(printing, "to_pdf", list)
+    page = tmp_path / "out" / "feedback" / "ann.html"
+    page.parent.mkdir(parents=True)
+    page.touch()
+    assert f"PDF: 1 page in {page.parent}" in hlm(*words).stdout
 
 
 def test_a_regrade_is_not_taken_over_where_nobody_can_be_asked(

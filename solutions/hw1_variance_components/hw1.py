@@ -121,7 +121,7 @@ ax = plots.cluster_strip(
 # 6. *Independent levels.* $\zeta_j$ and $\epsilon_{ij}$ are independent.
 # 7. *Normality.* Both are normally distributed. The ANOVA estimates of Task 1.2 do without it; likelihoods, tests and intervals do not.
 #
-# From 2, 3 and 6 follow the variance of one score and the covariance of two scores from the same school:
+# From 3 to 6 follow the variance of one score and the covariance of two scores from the same school; by 2, scores from different schools are uncorrelated:
 #
 # $$
 # \operatorname{Var}(y_{ij}) = \psi + \sigma^2, \qquad \operatorname{Cov}(y_{ij}, y_{i'j}) = \psi \quad (i \ne i').

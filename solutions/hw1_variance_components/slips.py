@@ -224,7 +224,7 @@ short_of_zero = wrong(
         ("np.exp(inside.x)", "inside.x"),
     ),
     "notes 1.7",
-    "Your minimiser stopped just short of the end of its interval; compare with the deviance at "
+    "Your minimizer stopped just short of the end of its interval; compare with the deviance at "
     "lam = 0 and take that where it is not beaten.",
 )
 grand_mean = wrong(

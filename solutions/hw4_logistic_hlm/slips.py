@@ -164,7 +164,7 @@ no_prior = wrong(
         ("weights=mu * (1 - mu)) + 1", "weights=mu * (1 - mu))"),
     ),
     "notes 4.3",
-    "You maximise the likelihood of the cluster alone, without the prior; where all answers are "
+    "You maximize the likelihood of the cluster alone, without the prior; where all answers are "
     "equal that has no maximum, and elsewhere it is not shrunk.",
 )
 log_odds_for_standard = wrong(

@@ -221,7 +221,7 @@ covariance_for_correlation = wrong(
     "covariance_for_correlation",
     "jaw_phi = jaw_ar1.Sigma[0, 1]",
     "notes 6.2",
-    "This is a covariance, in squared millimetres; divide it by the variance.",
+    "This is a covariance, in squared millimeters; divide it by the variance.",
 )
 independence_se = wrong(
     "independence_se",
