@@ -737,6 +737,7 @@ def means_added_and_tested(mundlak, fixed_effects):
         "mundlak", mundlak, *arguments, fields=("stat", "df"), tolerance="p_value", name="two means"
     )
     expect.raises(ValueError, mundlak, X, d["y"], d["person"], ["w"], name="a mean that is its own")
+    expect.raises(ValueError, mundlak, X, d["y"], d["person"], ["v"], name="a column that is none")
 
 
 # %%
@@ -1004,7 +1005,7 @@ def marginal_model_of_unequal_clusters(gee_exch):
 
 
 # %%
-@test_case(points=1, hidden=True)
+@test_case(points=0.5, hidden=True)
 def linear_marginal_model(gee_exch):
     from autograder import expect
     from hlmtools.simulate import panel
@@ -1014,7 +1015,23 @@ def linear_marginal_model(gee_exch):
     arguments = (X, d["y"], d["person"], "gaussian")
     want, got = expect.solved().gee_exch(*arguments), gee_exch(*arguments)
     expect.frame(got.table, want.table, "standard_error", "the table of a linear model")
-    expect.raises(ValueError, gee_exch, *arguments[:3], "binomial", name="a y that is not 0 or 1")
+    one_pair = (X[:5], d["y"][:5], list("abcda"), "gaussian")
+    want, got = expect.solved().gee_exch(*one_pair), gee_exch(*one_pair)
+    expect.frame(got.table, want.table, "standard_error", "the table with one pair of rows")
+
+
+# %%
+@test_case(points=0.5, hidden=True)
+def what_has_no_marginal_model_is_refused(gee_exch):
+    from autograder import expect
+    from hlmtools.simulate import panel
+
+    d = panel(30, 4, psi=2, keep=0.7, seed=6503)
+    X, g = d.assign(constant=1.0)[["constant", "x"]], d["person"]
+    expect.raises(ValueError, gee_exch, X, d["y"], g, "poisson", name="a family of another name")
+    expect.raises(ValueError, gee_exch, X, d["yes"] / 2, g, name="a y that is not 0 or 1")
+    expect.raises(ValueError, gee_exch, X, d["yes"], range(len(d)), name="clusters of one row")
+    expect.raises(ValueError, gee_exch, X, d["yes"], g, tol=0.0, name="a tol that is never reached")
 
 
 # %%
@@ -1158,6 +1175,7 @@ def likelihood_off_the_optimum(conditional_loglik):
         X = d[["x"]].assign(time=d["time"])
         args = (beta, X, d["yes"], d["person"])
         expect.agrees("conditional_loglik", conditional_loglik, *args, name="several betas")
+    expect.raises(ValueError, conditional_loglik, [0.7], *args[1:], name="one beta for two columns")
 
 
 # %%
@@ -1174,6 +1192,10 @@ def fit_within_unequal_clusters(conditional_logit):
     )
     want = expect.solved().conditional_logit(*arguments)
     expect.frame(conditional_logit(*arguments), want, "ratio", "the table")
+    alike = d["yes"].groupby(d["person"]).transform("nunique") == 1
+    arguments = (X.assign(idle=alike * d["time"]), d["yes"], d["person"])
+    where = "the table with a column that varies in uninformative clusters only"
+    expect.frame(conditional_logit(*arguments), want, "ratio", where)
 
 
 # %%
@@ -1345,11 +1367,13 @@ def four_treatments(change_vs_ancova):
 
 # %%
 @test_case(points=0.5, hidden=True)
-def unknown_reference_is_refused(change_vs_ancova):
+def unusable_data_are_refused(change_vs_ancova):
     from autograder import expect
 
     arguments = ([1.0, 2, 3, 5], [2.0, 2, 4, 7], ["A", "A", "B", "B"], "C")
     expect.raises(ValueError, change_vs_ancova, *arguments, name="a reference that is not there")
+    arguments = ([1.0, 2, 3, 5], [2.0, float("nan"), 4, 7], ["A", "A", "B", "B"], "A")
+    expect.raises(ValueError, change_vs_ancova, *arguments, name="a NaN in post")
 
 
 # %%
