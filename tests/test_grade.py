@@ -280,6 +280,7 @@ def test_what_a_killed_run_left_behind_is_removed(tmp_path):
         assert not (tmp_path / ".x.tmp").exists()
         assert (tmp_path / "cache" / "lock").read_text() == str(scratch)
     assert not scratch.exists()
+    assert (tmp_path / "cache" / "lock").read_text() == ""
     (tmp_path / "cache" / "lock").write_text(str(tmp_path))
     with grade._run_folder(tmp_path):
         assert tmp_path.exists(), "a lock file that points elsewhere removes nothing"
