@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -117,7 +118,9 @@ def build(hws: tuple[str, ...], check: bool) -> None:
 @main.command()
 @click.argument("hws", metavar="[HW ...]", nargs=-1, type=_HW)
 @click.option(
-    "--thorough", is_flag=True, help="Every slip on its own, every mutant, three runs compared."
+    "--thorough",
+    is_flag=True,
+    help="Every slip in a submission of its own, three runs.",
 )
 def verify(hws: tuple[str, ...], thorough: bool) -> None:
     """Prove that homeworks are sound before anybody sees them."""
@@ -125,11 +128,13 @@ def verify(hws: tuple[str, ...], thorough: bool) -> None:
 
     found = 0
     for hw in hws or [homework.id for homework in course.load().homeworks]:
+        started = time.monotonic()
         with _step_lines() as say:
             findings = verifier.verify(hw, thorough=thorough, progress=say)
         for finding in findings:
             click.echo(finding)
-        click.echo(f"{hw}: {f'{len(findings)} to mend' if findings else 'sound'}")
+        said = f"{len(findings)} to mend" if findings else "sound"
+        click.echo(f"{hw}: {said} ({time.monotonic() - started:.0f} s)")
         found += len(findings)
     if found:
         sys.exit(1)

@@ -290,24 +290,23 @@ class Session:
         self._kernel = Kernel(spec, sockets, self.notebook, self.limits)
 
     def _replace_kernel(self, index: int) -> None:
-        """Start a new kernel and bring it to where the notebook was, without the culprits."""
-        self._kernel.close()
+        """Bring a new kernel to where the notebook was, without the culprits."""
         if self._kernels > MAX_NEW_KERNELS or time.monotonic() > self._ends:
+            self._kernel.close()
             self._stop()
             return
-        try:
-            self._start_kernel()
-        except KernelLost:
-            self._stop()
-            return
-        for earlier in range(-1, -1 if self._aside else index):
+        self._renew_kernel()
+        for earlier in range(-1, -1 if self._aside or self._over else index):
             self._reach(earlier)
 
     def _set_cells_aside(self) -> None:
-        """Start a kernel in which no cell has run: none can have spoiled what it answers."""
+        """Go on in a kernel in which no cell has run: none can have spoiled what it answers."""
+        self._aside, self._over = True, False
+        self._renew_kernel()
+
+    def _renew_kernel(self) -> None:
         self._kernel.close()
         end_user(self.sandbox)
-        self._aside, self._over = True, False
         try:
             self._start_kernel()
         except KernelLost:

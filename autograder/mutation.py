@@ -17,6 +17,7 @@ import multiprocessing
 import os
 import re
 import signal
+import time
 import tomllib
 import types
 import warnings
@@ -38,7 +39,7 @@ from autograder.testfile import JudgeTestFile
 
 NOTEBOOK = "notebook"
 DROPPED = "(dropped)"
-SAMPLE = 10  # of so many mutants one is run where not all are
+PORTION = 20  # mutants that a process takes at once
 
 _OPERATORS: dict[type, type] = {
     ast.Add: ast.Sub,
@@ -64,7 +65,8 @@ _OPERATORS: dict[type, type] = {
     ast.BitAnd: ast.BitOr,
     ast.BitOr: ast.BitAnd,
 }
-_SECONDS = 20.0  # of processor time for one mutant; the solution needs a few at most
+_SECONDS = 20.0  # of processor time that every mutant has
+_TIMES = 3.0  # as long as the solution, where that is more
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,6 @@ class Equivalent:
 
 def findings(
     homework: Homework,
-    thorough: bool = True,
     progress: Progress = lambda line: None,
     jobs: int | None = None,
 ) -> list[str]:
@@ -121,8 +122,6 @@ def findings(
     ----------
     homework
         Whose tests are tried.
-    thorough
-        False runs every tenth mutant only, and always the same ones.
     progress
         Is told in a line what is being tried.
     jobs
@@ -142,22 +141,39 @@ def findings(
     ]
     found += [f"{homework.id}: {line}" for line in untested_answers(homework)]
     chosen = [mutant for mutant in made if not any(each.covers(mutant) for each in known)]
-    chosen = chosen if thorough else chosen[::SAMPLE]
-    progress(f"{homework.id}: {len(chosen)} mutants of the solution")
-    return found + [_sentence(homework, each) for each in survivors(homework, chosen, jobs)]
+    unnoticed = survivors(homework, chosen, progress, jobs)
+    return found + [_sentence(homework, each) for each in unnoticed]
 
 
 def survivors(
-    homework: Homework, chosen: Sequence[Mutant], jobs: int | None = None
+    homework: Homework,
+    chosen: Sequence[Mutant],
+    progress: Progress = lambda line: None,
+    jobs: int | None = None,
 ) -> list[Mutant]:
     """Those mutants that no test of their task notices."""
+    portions, tried = _portions(chosen), 0
+    found: list[Mutant] = []
+    progress(f"{homework.id}: {len(chosen)} mutants of the solution")
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs or os.cpu_count(), context) as pool:
+        results = pool.map(partial(_survivors_among, homework.id), portions)
+        for portion, unnoticed in zip(portions, results, strict=True):
+            tried, found = tried + len(portion), found + unnoticed
+            progress(f"{homework.id}: {tried} of {len(chosen)} mutants, {len(found)} unnoticed")
+    return found
+
+
+def _portions(chosen: Iterable[Mutant]) -> list[list[Mutant]]:
+    """Mutants of one task each, few enough that all processors are busy to the end."""
     by_task: dict[str, list[Mutant]] = {}
     for mutant in chosen:
         by_task.setdefault(mutant.task, []).append(mutant)
-    try_all = partial(_survivors_of_task, homework.id)
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs or os.cpu_count(), context) as pool:
-        return [each for group in pool.map(try_all, by_task.values()) for each in group]
+    return [
+        group[first : first + PORTION]
+        for group in by_task.values()
+        for first in range(0, len(group), PORTION)
+    ]
 
 
 def equivalents(homework: Homework, root: Path = ROOT) -> list[Equivalent]:
@@ -363,23 +379,17 @@ class _OutOfTime(BaseException):
 
 @dataclass(frozen=True)
 class Bench:
-    """A homework whose solved notebook has run in this process, and the tests of each task."""
+    """A homework whose solved notebook has run in this process, and the test cases of each task."""
 
     homework: Homework
     names: dict[str, Any]
     notebook: list[Statement]
     matters: dict[str, list[Statement]]
-    tests: dict[str, list[JudgeTestFile]]
+    cases: dict[str, list[JudgeTestFile]]
 
     def notices(self, mutant: Mutant) -> bool:
         """Whether a test fails that has to, or it never ends."""
-        try:
-            with _processor_seconds(_SECONDS):
-                return not all(
-                    self.passes(task, self.names_with(mutant, task)) for task in self.tasks(mutant)
-                )
-        except _OutOfTime:
-            return True
+        return any(self.task_notices(mutant, task) for task in self.tasks(mutant))
 
     def tasks(self, mutant: Mutant) -> list[str]:
         """Its own task, and for an answer of the notebook those whose tests depend on it."""
@@ -390,33 +400,51 @@ class Bench:
         ]
         return list(dict.fromkeys([mutant.task, *others]))
 
-    def passes(self, task: str, names: dict[str, Any]) -> bool:
-        """Whether all tests of a task pass; the first that fails ends it."""
+    def task_notices(self, mutant: Mutant, task: str) -> bool:
+        """Whether a test of one task fails.
+
+        Cases that take changed functions and no answer that depends on them come first: they do
+        without a part of the notebook. What takes nothing that changed passes as it did before.
+        """
+        names, changed, again = self.changed(mutant, task)
+        answers = {name for each in again for name in each.stores}
+        takes = [(case, set(case.parameters())) for case in self.cases[task]]
+        first = [case for case, taken in takes if taken & changed and not taken & answers]
+        then = [case for case, taken in takes if taken & answers]
+        try:
+            with _processor_seconds(max(_SECONDS, _TIMES * _usual_seconds(self.homework.id, task))):
+                if not self.passes(first, names):
+                    return True
+                run_again(names, again)
+                return not self.passes(then, names)
+        except _OutOfTime:
+            return True
+
+    def passes(self, cases: Iterable[JudgeTestFile], names: dict[str, Any]) -> bool:
+        """Whether test cases pass; the first that fails ends it."""
         with expect.judging(self.homework):
-            for test in self.tests[task]:
-                for case in test.test_cases:
-                    one = JudgeTestFile(test.name, test.path, [case])
-                    one.run(names)
-                    if not one.test_case_results[0].passed:
-                        return False
+            for case in cases:
+                one = JudgeTestFile(case.name, case.path, case.test_cases)
+                one.run(names)
+                if not one.test_case_results[0].passed:
+                    return False
         return True
 
-    def names_with(self, mutant: Mutant, task: str) -> dict[str, Any]:
-        """The notebook's names with a mutant in place and what depends on it run again."""
+    def changed(
+        self, mutant: Mutant, task: str
+    ) -> tuple[dict[str, Any], set[str], list[Statement]]:
+        """The names with a mutant in place, the functions that it changes, and the statements that
+        have to run again for the answers that the task's tests take."""
         names, matters = dict(self.names), self.matters[task]
         if mutant.where == NOTEBOOK:
             later = [each for each in matters if each.line > mutant.line]
             own = next(each for each in self.notebook if each.line == mutant.line)
-            changed = set(own.stores)
-            run_again(names, [Statement.of(mutant.source), *affected(later, changed, own.stores)])
-            return names
+            wrong = Statement.of(mutant.source)
+            return names, set(), [wrong, *affected(later, set(own.stores), own.stores)]
         module = _module(self.homework, mutant.source)
-        for name in self.names.keys() & vars(module).keys():
-            if isinstance(names[name], types.FunctionType) and name in _own(self.homework):
-                names[name] = getattr(module, name)
         names |= {name: getattr(module, name) for name in _own(self.homework)}
-        run_again(names, affected(matters, callers(self.homework, mutant.where), frozenset()))
-        return names
+        changed = callers(self.homework, mutant.where)
+        return names, changed, affected(matters, set(changed), frozenset())
 
 
 def run_again(names: dict[str, Any], wanted: Iterable[Statement]) -> None:
@@ -439,22 +467,34 @@ def bench(hw: str) -> Bench:
         for source, line in _sources(homework):
             exec(compile(re.sub(r"(?m)^[%!].*", "", source), f"<{hw}.py {line}>", "exec"), names)
     names |= {name: vars(_module(homework))[name] for name in _own(homework)}
-    tests: dict[str, list[JudgeTestFile]] = {}
+    cases: dict[str, list[JudgeTestFile]] = {}
     for name, source in assignment.load(hw).tests.items():
         test = JudgeTestFile.from_string(source, path=f"{name}.py")
-        tests.setdefault(task_of(name), []).append(test)
+        each_alone = [JudgeTestFile(test.name, test.path, [case]) for case in test.test_cases]
+        cases.setdefault(task_of(name), []).extend(each_alone)
     notebook = [each for cell in _cells(homework) for each in cell]
-    return Bench(homework, names, notebook, what_matters(homework, notebook), tests)
+    return Bench(homework, names, notebook, what_matters(homework, notebook), cases)
 
 
-def _survivors_of_task(hw: str, group: Sequence[Mutant]) -> list[Mutant]:
-    one, task = bench(hw), group[0].task
+@lru_cache
+def _usual_seconds(hw: str, task: str) -> float:
+    """Processor time of whatever a mutant can make run again, for the solution."""
+    one, started = bench(hw), time.process_time()
+    names = dict(one.names)
+    run_again(names, one.matters[task])
+    if not one.passes(one.cases[task], names):
+        raise CourseError(f"{hw}: a test of task {task} fails on the solution. Mend it first.")
+    return time.process_time() - started
+
+
+def _survivors_among(hw: str, portion: Sequence[Mutant]) -> list[Mutant]:
+    one, task = bench(hw), portion[0].task
     with _quiet():
-        found = [mutant for mutant in group if not one.notices(mutant)]
-        if not one.passes(task, dict(one.names)):
+        found = [mutant for mutant in portion if not one.notices(mutant)]
+        if not one.passes(one.cases[task], dict(one.names)):
             raise CourseError(
                 f"{hw}: a test of task {task} fails on the solution after its mutants ran. See "
-                "that the solution passes and that no test or answer changes data in place."
+                "that no test or answer changes data in place."
             )
     return found
 

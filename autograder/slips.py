@@ -139,10 +139,18 @@ class Alternative:
     source
         The function, called as the solved one is; it may use what the student module imports and
         defines.
+    function
+        Name of the solved function, where that is not the name of `source`.
     """
 
     why: str
     source: Callable
+    function: str = ""
+
+    @property
+    def code(self) -> WrongFunction:
+        """It, in place of the solved one."""
+        return WrongFunction(self.function or self.source.__name__, self.source)
 
 
 @dataclass(frozen=True)

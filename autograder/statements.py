@@ -14,6 +14,9 @@ from functools import lru_cache
 from autograder import build
 from autograder.course import Homework
 
+_GIVES_VALUES = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.For, ast.With)
+_MAGIC = ("%", "!")
+
 
 @dataclass(frozen=True)
 class Statement:
@@ -49,23 +52,43 @@ def statements(source: str) -> Iterator[Statement]:
     >>> [each.text for each in statements("%magic\\na = f(1)\\nprint(a)\\nb = a")]
     ['a = f(1)', 'b = a']
     """
-    lines = ["" if line.startswith(("%", "!")) else line for line in source.splitlines()]
-    for node in ast.parse("\n".join(lines)).body:
-        if isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.For, ast.With)):
+    for node in _parsed(source).body:
+        if isinstance(node, _GIVES_VALUES):
             yield Statement.of(ast.unparse(node), node.lineno)
+
+
+def only_values(source: str) -> bool:
+    """Whether a cell only gives names values and shows things: no import, function or magic.
+
+    Examples
+    --------
+    >>> only_values("a = 1\\nprint(a)"), only_values("import math"), only_values("%magic")
+    (True, False, False)
+    """
+    magic = any(line.startswith(_MAGIC) for line in source.splitlines())
+    return not magic and all(
+        isinstance(node, (*_GIVES_VALUES, ast.Expr)) for node in _parsed(source).body
+    )
+
+
+def _parsed(source: str) -> ast.Module:
+    lines = ["" if line.startswith(_MAGIC) else line for line in source.splitlines()]
+    return ast.parse("\n".join(lines))
 
 
 def what_matters(homework: Homework, notebook: list[Statement]) -> dict[str, list[Statement]]:
     """For each task, the statements that its tests depend on, directly or not."""
-    matters = {}
-    for task, names in parameters(homework).items():
-        needed, kept = set(names), []
-        for statement in reversed(notebook):
-            if statement.stores & needed:
-                needed |= statement.loads
-                kept.append(statement)
-        matters[task] = kept[::-1]
-    return matters
+    return {task: on_which(names, notebook) for task, names in parameters(homework).items()}
+
+
+def on_which(names: set[str], notebook: list[Statement]) -> list[Statement]:
+    """The statements on which the values of names depend, directly or not."""
+    needed, kept = set(names), []
+    for statement in reversed(notebook):
+        if statement.stores & needed:
+            needed |= statement.loads
+            kept.append(statement)
+    return kept[::-1]
 
 
 def parameters(homework: Homework) -> dict[str, set[str]]:

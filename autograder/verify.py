@@ -14,18 +14,31 @@ import json
 import multiprocessing
 import os
 import symtable
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autograder import build, course, leaks, mutation, release
+from autograder import assignment, build, course, leaks, mutation, release
+from autograder.assignment import Assignment
 from autograder.build import Progress
 from autograder.course import ROOT, CourseError, Homework
-from autograder.statements import Statement, affected, callers, statements, what_matters
+from autograder.statements import (
+    Statement,
+    affected,
+    callers,
+    on_which,
+    only_values,
+    parameters,
+    statements,
+    what_matters,
+)
 
 if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
     from autograder.judge import Session
     from autograder.slips import Quantity, Slip, WrongAnswer, WrongFunction
     from autograder.submissions import Submission
@@ -44,9 +57,8 @@ def verify(
     hw
         Id of the homework.
     thorough
-        True submits every slip as a submission of its own, tries every mutant and compares three
-        runs; False makes the slips one after the other in one kernel and tries every tenth mutant,
-        which takes a minute.
+        True gives every slip a submission of its own and compares three runs; False makes the
+        slips one after the other in one kernel.
     progress
         Is told in a line what is being tried.
     sandbox
@@ -69,9 +81,10 @@ def verify(
     progress(f"{hw}: the solution")
     findings += _session_findings(homework, sandbox, progress, slips=not thorough)
     if thorough:
+        progress(f"{hw}: the solution again and again")
         findings += repeat_findings(homework, sandbox)
-        findings += _thorough_slip_findings(homework, sandbox, progress)
-    return findings + mutation.findings(homework, thorough, progress)
+        findings += _thorough_slip_findings(homework, progress)
+    return findings + mutation.findings(homework, progress)
 
 
 def static_findings(homework: Homework, root: Path = ROOT) -> list[str]:
@@ -289,19 +302,76 @@ def _graded(homework: Homework, submission: Submission, sandbox: str) -> Verdict
     return judge.grade_submission(homework.id, submission, sandbox)
 
 
-def _thorough_slip_findings(homework: Homework, sandbox: str, progress: Progress) -> Iterator[str]:
+def _thorough_slip_findings(homework: Homework, progress: Progress) -> Iterator[str]:
+    """Slips that are not recognised in a submission of their own.
+
+    Of each submission runs what its tasks depend on, where it can be in a sandbox: kernels that are
+    forked from a warm process have their imports for nothing.
+    """
     listed = _slips(homework)
-    different = {_content(slip): slip for _, slip in listed}
-    submissions = [slip_submission(homework, slip) for slip in different.values()]
+    tasks: dict[tuple[str, ...], set[str]] = {}
+    for quantity, slip in listed:
+        tasks.setdefault(_content(slip), set()).add(quantity.task)
+    submissions = {_content(slip): slip_submission(homework, slip) for _, slip in listed}
     verdicts: dict[tuple[str, ...], Verdict] = {}
-    grade = partial(_graded, homework, sandbox=sandbox)
     with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
-        for content, verdict in zip(different, pool.map(grade, submissions), strict=True):
-            progress(f"{homework.id}: {len(verdicts) + 1} of {len(submissions)} submissions")
+        grade = partial(_graded_in_part, homework, sandbox=_quickest_sandbox())
+        graded = pool.map(grade, submissions.values(), tasks.values())
+        for content, verdict in zip(submissions, graded, strict=True):
             verdicts[content] = verdict
+            progress(f"{homework.id}: {len(verdicts)} of {len(submissions)} slips")
     for quantity, slip in listed:
         cases = [case for case in verdicts[_content(slip)].cases if case.task == quantity.task]
         yield from slip_findings(quantity, slip, cases)
+
+
+def _quickest_sandbox() -> str:
+    from autograder import sandbox
+
+    try:
+        sandbox.check("bwrap")
+    except sandbox.SandboxMissing:
+        return "none"
+    return "none" if sandbox.why_cold() else "bwrap"
+
+
+@dataclass(frozen=True)
+class _Part(Assignment):
+    """Some tasks of a homework, without the cells that their tests do not depend on."""
+
+    idle: frozenset[str] = frozenset()
+    """ids of those cells"""
+
+    def ignores(self, cell: NotebookNode) -> bool:
+        return cell.id in self.idle
+
+
+def _graded_in_part(
+    homework: Homework, submission: Submission, tasks: Set[str], sandbox: str
+) -> Verdict:
+    """Grade some tasks; cells that their tests do not depend on are left out."""
+    from autograder import judge
+
+    whole = assignment.load(homework.id)
+    chosen = {name: text for name, text in whole.tests.items() if whole.task(name) in tasks}
+    cells = json.loads(submission.notebook or b"{}")["cells"]
+    wanted = set().union(*(parameters(homework)[task] for task in tasks))
+    idle = frozenset(_idle_cells(cells, wanted))
+    part = _Part(**{**vars(whole), "tests": chosen, "idle": idle})
+    with judge.Session(part, submission, sandbox) as session:
+        session.run_notebook()
+        return session.verdict()
+
+
+def _idle_cells(cells: list[dict[str, Any]], wanted: set[str]) -> Iterator[str]:
+    """Ids of code cells that give no name a value on which the wanted ones depend."""
+    for cell in reversed(cells):
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "code":
+            kept = on_which(wanted, list(statements(source)))
+            wanted = wanted.union(*(each.loads for each in kept))
+            if not kept and only_values(source):
+                yield cell["id"]
 
 
 def _slips(homework: Homework) -> list[tuple[Quantity, Slip]]:
@@ -369,7 +439,7 @@ def _alternative_findings(
 
     tasks = {block.function: block.task for block in build.solution_blocks(homework)}
     for alternative in slips.alternatives(homework.id):
-        code = slips.WrongFunction(alternative.source.__name__, alternative.source)
+        code = alternative.code
         task = tasks[code.function]
         progress(f"{homework.id}: {code.function}, {alternative.why}")
         for case in _cases_with(session, task, _patch(homework, code, matters[task])):

@@ -23,6 +23,8 @@ grader = otter.Notebook()
 # Read what the checks say, then save the notebook.
 # The cell below writes `hw0-submission.zip` and lists what went in: the notebook and your module.
 # Hand in that one file.
+# If a cell stops with an error, the cells after it do not run: run this last cell by itself.
+# You may hand in unfinished work, and hand in again; the last file counts.
 
 # %% tags=["after"]
 check.hand_in(grader, "hw0")

@@ -109,10 +109,10 @@ def test_fit_agrees_with_lme4(name):
     near = 1e-4 if len(fit.Psi) < 3 else 1e-3  # with three coefficients the deviance is flatter
     for k in range(len(fit.Psi)):
         for i in range(k, len(fit.Psi)):
-            assert fit.Psi[i, k] == pytest.approx(numbers[f"psi_{i}{k}"], rel=near)
+            assert fit.Psi[i, k] == pytest.approx(numbers[f"psi_{i + 1}{k + 1}"], rel=near)
     for k, (beta, se) in enumerate(zip(fit.beta, fit.se, strict=True)):
-        assert beta == pytest.approx(numbers[f"beta{k}"], rel=1e-5, abs=1e-6)
-        assert se == pytest.approx(numbers[f"se{k}"], rel=near)
+        assert beta == pytest.approx(numbers[f"beta{k + 1}"], rel=1e-5, abs=1e-6)
+        assert se == pytest.approx(numbers[f"se{k + 1}"], rel=near)
     assert fit.singular is reference["singular"]
 
 
@@ -121,8 +121,8 @@ def test_uncorrelated_fits_agree_with_lme4(where):
     numbers = fits()[f"egsingle_uncorrelated_{where}"]["numbers"]
     fit = fitted(f"egsingle_uncorrelated_{where}")
     assert fit.deviance == pytest.approx(numbers["criterion"], abs=1e-5)
-    assert fit.Psi[0, 0] == pytest.approx(numbers["psi_childid_00"], rel=1e-4)
-    assert fit.Psi[1, 1] == pytest.approx(numbers["psi_childid.1_00"], rel=1e-4)
+    assert fit.Psi[0, 0] == pytest.approx(numbers["psi_childid_11"], rel=1e-4)
+    assert fit.Psi[1, 1] == pytest.approx(numbers["psi_childid.1_11"], rel=1e-4)
     assert fit.Psi[0, 1] == 0
 
 
@@ -166,8 +166,8 @@ def test_gaps_reductions_and_predictions_agree_with_r():
     assert reduction == pytest.approx((numbers["r2_intercept"], numbers["r2_slope"]), rel=1e-4)
     child = gr.trajectory_eb(line).loc["309364181"]
     numbers = fits()["egsingle_line"]["numbers"]
-    assert child["intercept"] == pytest.approx(numbers["eb0_309364181"], rel=1e-5)
-    assert child["time"] == pytest.approx(numbers["eb1_309364181"], rel=1e-4)
+    assert child["intercept"] == pytest.approx(numbers["eb1_309364181"], rel=1e-5)
+    assert child["time"] == pytest.approx(numbers["eb2_309364181"], rel=1e-4)
 
 
 def test_deviance_off_the_optimum_agrees_with_lme4():
@@ -371,14 +371,14 @@ def test_the_table_of_three_levels_in_the_notebook_is_that_of_the_references():
     two, three = (fits()[name]["numbers"] for name in ("egsingle_line", "egsingle_three_levels"))
     names = [
         ("criterion", "criterion"),
-        ("beta0", "beta0"),
-        ("se0", "se0"),
         ("beta1", "beta1"),
         ("se1", "se1"),
-        (None, "psi_schoolid_00"),
+        ("beta2", "beta2"),
+        ("se2", "se2"),
         (None, "psi_schoolid_11"),
-        ("psi_00", "psi_childid_00"),
+        (None, "psi_schoolid_22"),
         ("psi_11", "psi_childid_11"),
+        ("psi_22", "psi_childid_22"),
         ("sigma2", "sigma2"),
     ]
     for (_, *printed), (left, right) in zip(rows, names, strict=True):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import inspect
 import time
 from dataclasses import replace
+from itertools import chain
 
 import pytest
 
-from autograder import course, mutation
+from autograder import build, course, mutation
 from autograder.course import CourseError
 from autograder.mutation import DROPPED, NOTEBOOK, Equivalent, Mutant
 
@@ -56,18 +59,45 @@ def test_the_tests_notice_a_change_and_a_hole_is_found():
     assert bench.notices(noticed)
     assert bench.notices(answer)
     assert not bench.notices(same)
-    assert bench.passes("1.5", dict(bench.names))
+    assert bench.passes(bench.cases["1.5"], dict(bench.names))
     assert time.process_time() - started < 60
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(mutation, "_SECONDS", 0.5)
         assert bench.notices(endless)
 
 
+def test_cases_that_need_no_notebook_come_first(monkeypatch):
+    """A change that a call of the function shows runs nothing of the notebook again."""
+    homework, ran = course.homework("hw1"), []
+    bench = mutation.bench("hw1")
+    monkeypatch.setattr(mutation, "run_again", lambda names, wanted: ran.extend(wanted))
+    monkeypatch.setattr(mutation, "_usual_seconds", lambda hw, task: 1.0)
+    made = mutation.mutants(homework)["icc"]
+    assert bench.notices(next(each for each in made if each.new.endswith("(psi - sigma2))")))
+    assert ran == []
+    same = replace(made[0], source=inspect.getsource(solved("icc")))
+    assert not bench.notices(same)
+    assert any("icc(" in each.text for each in ran)
+
+
+def solved(name: str):
+    build.use_solved()
+    return getattr(importlib.import_module("hlmtools.variance_components"), name)
+
+
+def test_no_mutant_is_left_out_of_the_portions():
+    made = list(chain.from_iterable(mutation.mutants(course.homework("hw1")).values()))
+    portions = mutation._portions(made)
+    assert sorted(chain.from_iterable(portions), key=repr) == sorted(made, key=repr)
+    assert all(len({each.task for each in portion}) == 1 for portion in portions)
+    assert max(map(len, portions)) <= mutation.PORTION
+
+
 def test_equivalent_changes_are_passed_over_and_stale_ones_are_findings(monkeypatch):
     homework = course.homework("hw1")
     one = Mutant("1.5", "icc", 7, "return a", "return b", "")
     monkeypatch.setattr(mutation, "mutants", lambda homework: {"icc": [one]})
-    monkeypatch.setattr(mutation, "survivors", lambda homework, chosen, jobs: list(chosen))
+    monkeypatch.setattr(mutation, "survivors", lambda homework, chosen, *others: list(chosen))
     monkeypatch.setattr(mutation, "untested_answers", lambda homework: [])
 
     def found(*known: Equivalent) -> list[str]:

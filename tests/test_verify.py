@@ -13,7 +13,7 @@ import pytest
 
 from autograder import build, course, slips, statements, verify
 from autograder.course import CourseError
-from autograder.slips import Quantity, Slip, WrongAnswer, WrongFunction
+from autograder.slips import Alternative, Quantity, Slip, WrongAnswer, WrongFunction
 from autograder.verdict import CaseResult, Verdict, WrittenAnswer
 
 
@@ -45,29 +45,52 @@ def hw1() -> course.Homework:
     ],
 )
 def test_every_homework_is_sound(homework):
-    """Solution, stub and every slip, made and undone in one kernel."""
+    """Solution, stub, alternatives and slips, made and undone in one kernel, and some mutants.
+
+    The long way, `hlm verify --thorough`, is a step of its own in `make check`.
+    """
     assert verify.verify(homework.id) == []
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("homework", course.load().homeworks, ids=lambda homework: homework.id)
-def test_every_slip_is_recognised_in_a_submission_of_its_own(homework):
-    assert verify.verify(homework.id, thorough=True) == []
+def test_every_homework_has_other_right_ways(homework):
+    functions = {block.function for block in build.solution_blocks(homework)}
+    others = {each.code.function for each in slips.alternatives(homework.id)}
+    assert others <= functions
+    assert len(others) >= 3
 
 
-def test_a_slip_without_its_sentence_is_a_finding(hw1, monkeypatch):
-    """One slip as it is, one whose sentence nobody gives, one that changes nothing."""
+def icc_in_percent(psi, sigma2):
+    return 100 * psi / (psi + sigma2)
+
+
+def test_what_is_not_recognised_is_a_finding(hw1, monkeypatch):
+    """A wrong alternative; a slip as it is, one whose sentence nobody gives, an idle one."""
+    other = (Alternative("in percent", icc_in_percent, "icc"),)
+    monkeypatch.setattr(slips, "alternatives", lambda hw: other)
     module = slips.load("hw1")
     quantity = next(each for each in module.QUANTITIES if each.key == "hsb_icc")
     known = quantity.slips[0]
     unknown = replace(known, name="unknown", says="A sentence that stands nowhere.")
     idle = Slip("idle", "Nothing.", "notes 1", WrongAnswer("hsb_icc = hsb_icc + 0.0"))
     monkeypatch.setattr(module, "QUANTITIES", (replace(quantity, slips=(known, unknown, idle)),))
-    assert verify._session_findings(hw1, "none", lambda line: None) == [
+    findings = verify._session_findings(hw1, "none", lambda line: None)
+    assert "fails a right icc (in percent)" in findings[0]
+    assert [each for each in findings if "fails a right" not in each] == [
         f"hsb_icc: the slip {name} is not recognised {where}"
         for name in ("unknown", "idle")
         for where in ("when it is graded", "by the notebook's own check")
     ]
+
+
+def test_a_slip_in_a_submission_of_its_own_runs_what_its_task_depends_on(hw1):
+    quantity = next(each for each in slips.load("hw1").QUANTITIES if each.key == "hsb_icc")
+    submission = verify.slip_submission(hw1, quantity.slips[0])
+    verdict = verify._graded_in_part(hw1, submission, {quantity.task}, "none")
+    assert {case.task for case in verdict.cases} == {quantity.task}
+    assert verify.slip_findings(quantity, quantity.slips[0], verdict.cases) == []
+    ran = [cell for cell in verdict.executed["cells"] if cell.get("execution_count")]
+    assert 0 < len(ran) < sum(cell["cell_type"] == "code" for cell in verdict.executed["cells"]) / 2
 
 
 def test_what_is_right_is_no_slip_to_the_own_check(hw1, monkeypatch):
@@ -275,6 +298,16 @@ def test_statements_that_depend_on_a_change_are_run_again_and_no_others():
     texts = [each.text for each in statements.affected(notebook, {"b"}, frozenset({"b"}))]
     assert texts == ["c = [b, 0]", "c[1] = a", "e = sum(c) + d"]
     assert statements.affected(notebook, {"d"}, frozenset())[0].text == "e = sum(c) + d"
+
+
+def test_cells_on_which_nothing_depends_are_idle():
+    cells = [
+        {"cell_type": "code", "id": str(place), "source": text} for place, text in enumerate(CELLS)
+    ]
+    cells.insert(2, {"cell_type": "markdown", "id": "text", "source": "e = 1"})
+    assert set(verify._idle_cells(cells, {"e"})) == {"2"}
+    assert set(verify._idle_cells(cells, {"a"})) == {"1", "2", "3"}
+    assert "0" not in verify._idle_cells(cells, set())  # it imports
 
 
 def test_a_wrong_answer_is_made_and_undone(hw1):

@@ -15,16 +15,16 @@ growth_model <- function(formula, data) {
   fit
 }
 
-# beta0, se0, beta1, se1, ... in the order of the formula
+# beta1, se1, beta2, se2, ... in the order of the formula
 coefficient_numbers <- function(beta, covariance) {
   numbers <- c(as.list(beta), as.list(sqrt(diag(covariance))))
-  setNames(numbers, c(paste0("beta", seq_along(beta) - 1), paste0("se", seq_along(beta) - 1)))
+  setNames(numbers, c(paste0("beta", seq_along(beta)), paste0("se", seq_along(beta))))
 }
 
-# Psi of one grouping factor: prefix_00, prefix_10, prefix_11, ...
+# Psi of one grouping factor: prefix_11, prefix_21, prefix_22, ...
 psi_numbers <- function(Psi, prefix = "psi") {
   place <- which(lower.tri(Psi, diag = TRUE), arr.ind = TRUE)
-  setNames(as.list(Psi[place]), paste0(prefix, "_", place[, 1] - 1, place[, 2] - 1))
+  setNames(as.list(Psi[place]), paste0(prefix, "_", place[, 1], place[, 2]))
 }
 
 record_growth <- function(key, data, fit, extra = list()) {
@@ -74,7 +74,7 @@ line <- growth_model(math ~ year + (year | childid), egsingle)
 predicted <- ranef(line)$childid["309364181", ]
 record_growth("egsingle_line", "egsingle", line, c(
   time_numbers(line, years),
-  list(eb0_309364181 = predicted[[1]], eb1_309364181 = predicted[[2]],
+  list(eb1_309364181 = predicted[[1]], eb2_309364181 = predicted[[2]],
        line_309364181_at_end = sum((fixef(line) + unlist(predicted)) * c(1, 2.5)))
 ))
 deviance_at <- lmer(math ~ year + (year | childid), egsingle, REML = FALSE, devFunOnly = TRUE)

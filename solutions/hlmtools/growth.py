@@ -82,7 +82,7 @@ def person_period(
         for name, time in times.items()
     ]
     rows = pd.concat(waves).dropna(subset=["y"])
-    return rows.sort_values(["person", "time"], kind="stable").reset_index(drop=True)
+    return rows.sort_values(["person", "time"]).reset_index(drop=True)
     # END SOLUTION
 
 
@@ -193,7 +193,7 @@ def cross_products(y: ArrayLike, X: Table, Z: Table, g: ArrayLike) -> CrossProdu
         return total
 
     return CrossProducts(
-        clusters=pd.Index(names, name="person"),
+        clusters=pd.Index(names),
         n=np.bincount(person),
         ZZ=by_person(z[:, :, None] * z[:, None, :]),
         ZX=by_person(z[:, :, None] * x[:, None, :]),
@@ -343,9 +343,13 @@ def growth_fit(
 
     start = (rows == columns)[free].astype(float)
     bounds = [(-1e3, 1e3)] * len(start)
-    tight = {"ftol": 1e-12, "gtol": 1e-6, "maxfun": 100_000}
     found = optimize.minimize(
-        criterion, start, method="L-BFGS-B", jac="3-point", bounds=bounds, options=tight
+        criterion,
+        start,
+        method="L-BFGS-B",
+        jac="3-point",
+        bounds=bounds,
+        options={"ftol": 1e-12, "gtol": 1e-6, "maxfun": 100_000},
     )
     theta = full(found.x)
     best = growth_profile(theta, cross)

@@ -494,6 +494,7 @@ hsb_wb_psi = hsb_wb_fit.psi  # SOLUTION 2.3
 # **Draw** the picture of Task 2.1 again, now with both slopes: `plots.within_between(...)` takes `within=`, a slope, and `between=`, a pair (intercept, slope).
 
 # %%
+# the picture with both slopes
 # BEGIN SOLUTION 2.3
 ax = plots.within_between(
     hsb,
@@ -515,6 +516,7 @@ ax = plots.within_between(
 ratios = np.geomspace(1e-4, 100, 41)
 
 # %%
+# the slope of raw ses against the ratio
 # BEGIN SOLUTION 2.3
 slopes = []
 for ratio in ratios:
@@ -987,6 +989,7 @@ bdf_contextual = contextual(bdf_wb_fit, "iq_dev", "iq_mean")[0]  # SOLUTION 2.5
 # Mark each school's mean by a dot, and join the dots by a dashed line.
 
 # %%
+# three schools
 # BEGIN SOLUTION 2.5
 fig, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
 school_means = np.array([-0.5, 0.0, 0.5])
@@ -1543,6 +1546,7 @@ hsb_sector_se = hsb_sector_fit.bse["catholic"]  # SOLUTION 2.8
 ordinary = smf.ols("mAch ~ cses + meanses + catholic", hsb).fit()
 
 # %%
+# the table of standard errors
 # BEGIN SOLUTION 2.8
 sector_table = hsb_sector_fit.bse.rename("random intercept").to_frame()
 sector_table["ordinary regression"] = ordinary.bse.rename({"Intercept": "const"})

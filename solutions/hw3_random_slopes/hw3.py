@@ -401,7 +401,7 @@ hsb_X = np.column_stack([np.ones(len(hsb)), hsb["cses"]])
 # %% [markdown]
 # Once the functions are written, this shows what they give at the second of these points.
 
-# %%
+# %% tags=["raises-exception"]
 print(relative_factor([0.5, 0.2, 0.1], 2))
 lmm_profile([0.5, 0.2, 0.1], exam_stats)
 
@@ -620,7 +620,7 @@ def criterion_of_hsb(hsb_rs_crit_a):
 # Here is what the ML deviance of `exam` looks like as a function of two of the three entries of $\theta$, with $\theta_1$ kept at 0.4.
 # The numbers on the contours are points above the lowest place in the picture.
 
-# %%
+# %% tags=["raises-exception"]
 below, slope = np.meshgrid(np.linspace(-0.06, 0.24, 41), np.linspace(0, 0.3, 41))
 surface = np.array(
     [
@@ -926,7 +926,7 @@ def variances_of_the_dutch_schools(bdf_rs_psi11, bdf_rs_psi22, bdf_rs_corr):
 # %% [markdown]
 # **Where the truth is known.** Your machine on simulated data: 300 clusters of 10, with $\psi_{11} = 4$, $\psi_{21} = 1$, $\psi_{22} = 2$ and $\sigma^2 = 9$.
 
-# %%
+# %% tags=["raises-exception"]
 known = random_slopes([[4, 1], [1, 2]], sigma2=9, sizes=[10] * 300, beta=(50, 3), seed=33)
 known_X = np.column_stack([np.ones(len(known)), known["x"]])
 known_fit = fit_lmm(known["y"], known_X, known_X, known["g"])
@@ -1175,7 +1175,7 @@ exam_x_lowest = -exam_psi21 / exam_psi22  # SOLUTION 3.5
 # The next cell fits four models: with and without the covariance $\psi_{21}$, each with reading as it is and with reading measured from -2.
 # Look which of the deviances stay the same.
 
-# %%
+# %% tags=["raises-exception"]
 low_X = np.column_stack([np.ones(len(exam)), exam["standLRT"] + 2])
 for name, Z in [("reading from  0", exam_X), ("reading from -2", low_X)]:
     stats = cross_products(exam_y, exam_X, Z, exam_g)
@@ -1687,7 +1687,7 @@ rest_p = lrt_slope(table_45_ri.llf, table_45.llf)[1]  # SOLUTION 3.8
 # %% [markdown]
 # **Look at it.** The next cell draws the mean lines that your `table_45` predicts for four kinds of schools.
 
-# %%
+# %% tags=["raises-exception"]
 kinds = [("public", 0, "-", "#2171b5"), ("Catholic", 1, "--", "#d7301f")]
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.8), sharey=True, layout="constrained")
 x = np.array([-1.5, 1.5])

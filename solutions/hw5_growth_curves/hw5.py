@@ -255,6 +255,7 @@ def text_labels_and_no_traits(person_period):
     want = expect.solved().person_period(wide, {"y1": 12, "y0": 6})
     expect.frame(got, want, name="the long table", columns=["time", "y"])
     expect.true(list(got["person"]) == list(want["person"]), "The persons are not in order.")
+    expect.true(list(got.columns) == list(want.columns), "There are columns too many.")
 
 
 # %%
@@ -530,11 +531,15 @@ def sums_by_person(cross_products):
     same = list(got.clusters) == list(want.clusters)
     expect.true(same, "The clusters are not the labels of the persons.")
     expect.true(tuple(got.x_names) == ("intercept", "t", "t2"), "x_names are the columns of X.")
+    single = cross_products([3.0], [[1.0, 2.0]], [[1.0]], ["a"])
+    expect.close(single.ZX, [[[1.0, 2.0]]], name="ZX of one measurement")
 
 
 # %%
 @test_case(points=0.5, hidden=True)
 def missing_measurement_is_refused(cross_products):
+    import numpy as np
+
     from autograder import expect
 
     X = [[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]]
@@ -545,6 +550,8 @@ def missing_measurement_is_refused(cross_products):
     expect.raises(
         ValueError, cross_products, [1.0, 2.0], X, X, ["a", "a", "b"], name="unequal lengths"
     )
+    none = np.empty((0, 2))
+    expect.raises(ValueError, cross_products, [], none, none, [], name="no rows at all")
 
 
 # %%
@@ -591,6 +598,7 @@ def ordinary_regression_at_theta_zero(growth_profile):
     profile = growth_profile([0.0, 0.0, 0.0], cross)
     expect.close(profile.deviance, float(pooled), name="the deviance at theta = 0")
     expect.close(profile.beta, [level, slope], name="beta at theta = 0")
+    expect.raises(ValueError, growth_profile, [0.5], cross, name="one number for q = 2")
 
 
 # %%
@@ -618,7 +626,7 @@ def fit_of_persons_with_gaps(growth_fit):
 
 
 # %%
-@test_case(points=1, hidden=True)
+@test_case(points=0.5, hidden=True)
 def forced_to_be_uncorrelated(growth_fit):
     import pandas as pd
 
@@ -646,10 +654,27 @@ def fit_that_is_singular(growth_fit):
     X = pd.DataFrame({"intercept": 1.0, "t": d["t"]})
     fit = growth_fit(d["y"], X, X, d["g"])
     expect.true(bool(fit.singular), "A fit whose Psi has no full rank should say singular=True.")
-    d = growth([10, 2], [[4, 1], [1, 3]], 1.0, [0, 1, 2, 3], 30, seed=5206)
+    d = growth([10, 2], [[4, 1], [1, 3]], 25.0, [0, 1, 2, 3, 4, 5], 60, seed=5206)
     X = pd.DataFrame({"intercept": 1.0, "t": d["t"]})
     fit = growth_fit(d["y"], X, X, d["g"])
     expect.true(not bool(fit.singular), "A fit whose Psi has full rank should say singular=False.")
+
+
+# %%
+@test_case(points=0.5, hidden=True)
+def fewest_persons(growth_fit):
+    import pandas as pd
+
+    from autograder import expect
+
+    y, g = [1.0, 2.5, 2.0, 7.0, 8.0, 9.5], list("aaabbb")
+    X = pd.DataFrame({"intercept": 1.0, "t": [0.0, 1.0, 2.0, 0.0, 1.0, 2.0]})
+    Z = X[["intercept"]]
+    got, want = growth_fit(y, X, Z, g), expect.solved().growth_fit(y, X, Z, g)
+    expect.close(got.deviance, want.deviance, "deviance", "the deviance of two persons")
+    expect.raises(ValueError, growth_fit, y[:3], X[:3], Z[:3], g[:3], name="a single person")
+    twice = X.assign(months=12 * X["t"])
+    expect.raises(ValueError, growth_fit, y, twice, Z, g, name="time in two units")
 
 
 # %%
@@ -811,6 +836,7 @@ def what_is_no_line_is_refused(shift_time):
     from autograder import expect
 
     expect.raises(ValueError, shift_time, np.eye(3), [1.0, 2.0, 3.0], 1.0, name="a curve")
+    expect.raises(ValueError, shift_time, [1.0, 2.0], [1.0, 2.0], 1.0, name="two variances only")
     expect.raises(ValueError, shift_time, np.eye(2), [1.0], 1.0, name="a beta of one number")
 
 
@@ -974,6 +1000,7 @@ def variance_at_one_time_and_at_many(var_at):
 
     Psi = np.array([[3.2, -0.7], [-0.7, 0.9]])
     expect.agrees("var_at", var_at, 1.7, Psi, 2.1, name="one time")
+    expect.agrees("var_at", var_at, 1.7, Psi, 0.0, name="lines without errors")
     expect.agrees("var_at", var_at, np.array([-4.0, 0.0, 0.3, 6.0]), Psi, 2.1, name="many times")
 
 

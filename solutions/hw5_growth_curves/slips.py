@@ -590,7 +590,7 @@ QUANTITIES = (
     Quantity(
         "egsingle_growth",
         "5.2",
-        "egsingle_line.beta1",
+        "egsingle_line.beta2",
         "growth_coefficient",
         "egsingle_growth",
         slips=(
@@ -619,7 +619,7 @@ QUANTITIES = (
     Quantity(
         "egsingle_growth_se",
         "5.2",
-        "egsingle_line.se1",
+        "egsingle_line.se2",
         "standard_error",
         "egsingle_growth_se",
         slips=(
@@ -642,7 +642,7 @@ QUANTITIES = (
     Quantity(
         "egsingle_psi_slope",
         "5.2",
-        "egsingle_line.psi_11",
+        "egsingle_line.psi_22",
         "variance_component",
         "egsingle_psi_slope",
         slips=(
@@ -689,7 +689,7 @@ QUANTITIES = (
     Quantity(
         "sleepstudy_slope_week",
         "5.2",
-        "sleepstudy_weeks.beta1",
+        "sleepstudy_weeks.beta2",
         "growth_coefficient",
         "sleepstudy_slope_week",
         slips=(
@@ -705,7 +705,7 @@ QUANTITIES = (
     Quantity(
         "oxboys_psi_slope",
         "5.2",
-        "oxboys_line.psi_11",
+        "oxboys_line.psi_22",
         "variance_component",
         "oxboys_psi_slope",
         slips=(
@@ -720,7 +720,7 @@ QUANTITIES = (
     Quantity(
         "egsingle_level_var_start",
         "5.3",
-        "egsingle_line_start.psi_00",
+        "egsingle_line_start.psi_11",
         "variance_component",
         "egsingle_at_start[0][0, 0]",
         slips=(
@@ -732,7 +732,7 @@ QUANTITIES = (
     Quantity(
         "egsingle_cov_start",
         "5.3",
-        "egsingle_line_start.psi_10",
+        "egsingle_line_start.psi_21",
         "variance_component",
         "egsingle_at_start[0][0, 1]",
         slips=(sign_of_shift, shift_transposed),
@@ -740,7 +740,7 @@ QUANTITIES = (
     Quantity(
         "egsingle_level_start",
         "5.3",
-        "egsingle_line_start.beta0",
+        "egsingle_line_start.beta1",
         "growth_coefficient",
         "egsingle_at_start[1][0]",
         slips=(sign_of_shift, mean_not_shifted),
@@ -748,7 +748,7 @@ QUANTITIES = (
     Quantity(
         "egsingle_level_var_end",
         "5.3",
-        "egsingle_line_end.psi_00",
+        "egsingle_line_end.psi_11",
         "variance_component",
         "egsingle_at_end[0][0, 0]",
         slips=(sign_of_shift, shift_without_covariance, intercepts_variance_unchanged),
@@ -921,7 +921,7 @@ QUANTITIES = (
     Quantity(
         "groups_growth_gap",
         "5.6",
-        "egsingle_groups.beta4",
+        "egsingle_groups.beta5",
         "growth_coefficient",
         "groups_growth_gap",
         slips=(
@@ -1051,7 +1051,7 @@ QUANTITIES = (
     Quantity(
         "child_level",
         "5.8",
-        "egsingle_line.eb0_309364181",
+        "egsingle_line.eb1_309364181",
         "prediction",
         "child_level",
         slips=(own_line, shrunk_separately, sigma2_left_out),
@@ -1059,7 +1059,7 @@ QUANTITIES = (
     Quantity(
         "child_slope",
         "5.8",
-        "egsingle_line.eb1_309364181",
+        "egsingle_line.eb2_309364181",
         "prediction",
         "child_slope",
         slips=(
@@ -1095,7 +1095,7 @@ QUANTITIES = (
     Quantity(
         "egsingle_curvature",
         "5.8",
-        "egsingle_curve.beta2",
+        "egsingle_curve.beta3",
         "growth_coefficient",
         "egsingle_curvature",
         slips=(
