@@ -214,6 +214,7 @@ def _run_folder(out: Path) -> Iterator[Path]:
             yield scratch
         finally:
             _remove_scratch(scratch)
+            lock.truncate(0)
 
 
 def _remove_scratch(folder: Path) -> None:

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from autograder import aside, submissions
-from autograder.course import Homework
+from autograder.course import CourseError, Homework
 from autograder.given import Given, Student
 from autograder.people import Person, joined, spellings, squeeze
+from autograder.rendering import clean
 from autograder.submissions import Submission
 from autograder.writing import write_text
 
@@ -54,6 +55,11 @@ class Intake:
             found.append(f"{_count(len(self.given.roster), 'student')} in the roster.")
         found += [f"Missing: {_who(person)}" for person in self.missing]
         found += [f"Excused: {_who(person)}" for person in self.excused]
+        found += [
+            f"Unreadable: {clean(each.source)}: {clean(each.problem)}"
+            for each in self.submissions
+            if each.problem
+        ]
         found += [f"Duplicate: {line}" for line in self.duplicates]
         found += [f"Unmatched: {line}" for line in self.unmatched]
         if self.others:
@@ -136,12 +142,19 @@ def into_class(taken: Intake, out: Path) -> Intake:
 
     One submission that is graded into the folder of a class is an addition to it: the others stay,
     and nobody is missing for not being under the path.
+
+    Raises
+    ------
+    CourseError
+        Where there is nothing in it to be graded: it may as well be a damaged download of all.
     """
     (own, *more) = taken.submissions
     record = read(out) if (out / aside.STATE).exists() else {}
     others = [] if more else _others(record, own)
     if not others:
         return taken
+    if own.problem:
+        raise CourseError(f"{own.source}: {own.problem} The class in {out} is as it was.")
     return replace(
         taken,
         others=tuple(others),

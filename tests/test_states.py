@@ -272,6 +272,19 @@ def test_another_file_of_the_same_student_takes_the_place_of_the_first(
     assert f"bob_second: {then} before, 0 now." in lines
 
 
+def test_a_damaged_download_is_not_added_to_the_class(box: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    quickly(box, out)
+    before = state(out)
+    (tmp_path / "submissions.zip").write_bytes((box / "ada.zip").read_bytes()[:60])
+    words = ["grade", "hw1", str(tmp_path / "submissions.zip"), "--dry-run", "--out"]
+    alone = CliRunner().invoke(cli.main, [*words, str(tmp_path / "other")])
+    assert "Unreadable: submissions.zip: The archive is damaged or not a zip" in alone.stdout
+    with pytest.raises(CourseError, match=r"submissions\.zip: The archive .* is as it was"):
+        quickly(tmp_path / "submissions.zip", out)
+    assert state(out) == before
+
+
 def test_several_that_are_not_the_class_are_asked_about(box: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     quickly(box, out)
