@@ -193,7 +193,7 @@ class Answers:
 
     def answer(self, request: bytes) -> tuple[dict[str, Any], bytes]:
         """Serve one packed question: what happened, and the packed value."""
-        printed, output = io.StringIO(), io.StringIO()
+        printed, output = _Beginning(), _Beginning()
         head: dict[str, Any] = {"ok": True}
         data = b""
         try:
@@ -204,7 +204,7 @@ class Answers:
             head = {"ok": False, "error": "", "type": "an answer", "message": str(error)}
         except BaseException as error:
             head = {"ok": False, **_described(error)}
-        head["printed"] = printed.getvalue()[:MAX_OUTPUT]
+        head["printed"] = printed.getvalue()
         head["output"] = (head["printed"] + output.getvalue())[:MAX_OUTPUT]
         return head, data
 
@@ -248,6 +248,14 @@ class Answers:
 
     def kept_object(self, handle: Any) -> Any:
         return self.kept[handle.number]
+
+
+class _Beginning(io.StringIO):
+    """Keeps the beginning of what is printed; the rest takes no memory."""
+
+    def write(self, text: str) -> int:
+        super().write(text[: MAX_OUTPUT - self.tell()])
+        return len(text)
 
 
 def _property(owner: Any, name: str) -> Any:

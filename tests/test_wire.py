@@ -204,3 +204,18 @@ def test_results_cross_by_their_fields_to_the_sandbox_only():
     data = wire.pack(result)
     with pytest.raises(wire.WireError, match="unknown class"):
         wire.unpack(data)
+
+
+def test_of_what_is_printed_while_answering_the_beginning_is_kept():
+    from autograder import worker
+
+    def flood() -> int:
+        for _ in range(3000):
+            print("x" * 999)
+        return 7
+
+    answers = worker.Answers({"flood": flood}, "", wire)
+    number = answers.keep(flood)
+    head, data = answers.answer(wire.pack(["call", number, (), {}]))
+    assert (head["ok"], wire.unpack(data)) == (True, 7)
+    assert len(head["printed"]) == len(head["output"]) == worker.MAX_OUTPUT
