@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from autograder import foreign, judge, submissions
+from autograder import foreign, judge, submissions, testfile
 from autograder.cli import main
 from autograder.course import CourseError
 from autograder.remote import RemoteError, TimeOver
@@ -340,7 +340,7 @@ def test_an_answer_that_the_judge_cannot_compare_is_shown_to_the_ta(made) -> Non
     one = type(held)(held.name, held.path, held.test_cases[1:])
     error = RemoteError("a Fraction was given where plain data is needed")
     assert one._generate_error_message(error) == "This check did not pass."
-    assert "by hand" in (one.fault or "")
+    assert "by hand" in (one.odd or "")
 
 
 def test_what_a_student_brings_lies_under_what_the_assignment_brings(made, tmp_path) -> None:
@@ -380,8 +380,8 @@ def test_size_is_bounded(made, tmp_path, monkeypatch) -> None:
 )
 def test_what_a_test_does_in_the_judge_is_bounded(code, error, monkeypatch) -> None:
     """A test that computes with a size of the submission's choice costs its own points at most."""
-    monkeypatch.setattr(foreign, "JUDGE_SECONDS", 1)
-    with pytest.raises(error), foreign._bounded():
+    monkeypatch.setattr(testfile, "JUDGE_SECONDS", 1)
+    with pytest.raises(error), testfile.bounded(0):
         eval(code)
 
 
