@@ -358,6 +358,16 @@ def test_what_a_student_brings_lies_under_what_the_assignment_brings(made, tmp_p
     assert not (tmp_path / "out.py").exists()
 
 
+@needs_bwrap
+@pytest.mark.parametrize("kind", ["bwrap", "bwrap-cold"])
+def test_no_file_of_a_student_takes_the_place_of_what_a_kernel_needs(kind: str, made) -> None:
+    names = ("IPython", "ipykernel", "tornado", "zmq", "msgpack", "pandas", "otter", "worker")
+    files = tuple((f"{name}.py", b"import os; os._exit(3)") for name in names)
+    work = Submission("a", "a.zip", notebook=solved(made), files=files)
+    verdict = judge.grade_submission(made.archive, work, kind)
+    assert (verdict.score, verdict.status) == (verdict.max_score, "ok"), verdict.alerts
+
+
 def test_a_test_file_that_cannot_be_read_is_named(made, tmp_path) -> None:
     path = repacked(made, tmp_path / "a.zip", files={"tests/q9.py": "OK_FORMAT = False\n"})
     with pytest.raises(CourseError, match=r"q9\.py"):
