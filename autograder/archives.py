@@ -203,7 +203,12 @@ class ClassArchive:
 
 def class_archive(path: Path) -> ClassArchive:
     """Files of the archive of a whole class, with ampler bounds than one student has."""
-    archive = _open_archive(open_file(path), MAX_CLASS * MAX_DIRECTORY)
+    file = open_file(path)
+    try:
+        archive = _open_archive(file, MAX_CLASS * MAX_DIRECTORY)
+    except Unreadable:
+        file.close()
+        raise
     listed = _table_of_contents(archive, MAX_CLASS * MAX_ENTRIES)
     kept = [(entry, name, twice) for entry, name, twice in listed if name is not None]
     return ClassArchive(

@@ -17,16 +17,19 @@ from autograder.verdict import Verdict
 _KINDS = {  # what an alert says of a submission, in the order in which it is tried
     "timed out": r"longer than|too long|within \d|out of time|timed? ?out",
     "brought files": r"^brought ",
-    "printed": r"printed while answering",
+    "printed": r"printed (?:while answering|more than)",
+    "odd answer": r": no usable answer:",
     "check failed": r"the check itself failed",
     "crashed": r"kernel|process|memory|ended|interrupted|killed|died|lost|disk|output",
 }
 _WHOLE = {"unreadable": "unreadable", "ungraded": "not graded"}  # nothing of it ran
 _REACHES = re.compile(
     r"\A(?:socket|subprocess|ctypes|multiprocessing|threading|signal|pty|resource|urllib|requests|"
-    r"http|ftplib|_exit|fork|execv\w*|kill|system|popen|environ|_getframe|get_objects|"
-    r"get_referrers|__subclasses__|__globals__|__builtins__|currentframe|settrace|"
-    r"autograder|expect|walk)\Z"
+    r"http|ftplib|_exit|fork|execv\w*|kill|system|popen|environ|_getframe|_current_frames|"
+    r"get_objects|get_referrers|__subclasses__|__globals__|__builtins__|builtins|currentframe|"
+    r"settrace|autograder|expect|walk|glob|open|unlink|symlink|chmod|mkfifo|write_text|write_bytes|"
+    r"get_ipython|user_ns|meta_path|modules|Javascript|"
+    r"__(?:eq|float|array\w*|reduce\w*|getattr\w*|getitem|dlpack|str|repr)__)\Z"
 )
 
 

@@ -29,7 +29,8 @@ from autograder.verdict import Verdict
 _GRADED = ("notebook", "module", "files", "extra", "repairs", "problem")
 _HASHED_ITSELF = {"build", "course", "markers", "submissions"}  # what these make is in the hash
 _JUDGE_PACKAGES = ("otter-grader", "nbclient", "nbformat", "jupyter-client", "msgpack", "pyzmq")
-_OWNER = {field.name for field in fields(Verdict)} & {field.name for field in fields(Submission)}
+_SHARED = {field.name for field in fields(Verdict)} & {field.name for field in fields(Submission)}
+_OWNER = _SHARED - set(_GRADED)  # whose it is; what was mended belongs to the work
 
 
 def key(submission: Submission, judge: str, strength: str, limits: course.Limits) -> str:

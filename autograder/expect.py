@@ -246,7 +246,8 @@ def _numbers(value: Any, name: str, fields: Sequence[str] = ()) -> np.ndarray:
         single = [check.number(part, f"{name}.{each}") for each, part in parts.items()]
         return np.array(single, dtype=check.precision(tuple(parts.values())))
     if isinstance(value, RemoteHandle):
-        raise Mismatch(f"{name} gives a {value.type_name}; numbers were expected.")
+        _run.get().got = f"{name} gives a {value.type_name}"
+        raise Mismatch(f"{name} gives an object of some kind; numbers were expected.")
     if isinstance(value, pd.DataFrame):
         value = value.sort_index(key=lambda index: index.map(str))
         value = value[sorted(value.columns, key=str)]

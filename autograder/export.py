@@ -6,10 +6,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from autograder import course, given, gradebook, lms, tables
+from autograder import course, given, gradebook, tables, uploads
 from autograder.course import CourseError, Homework
-from autograder.lms import File, Grade
 from autograder.people import Person
+from autograder.uploads import File, Grade
 from autograder.writing import write_text
 
 FOLDER = "export"
@@ -80,15 +80,15 @@ def export(
 
 def _file(to: str, path: Path | None, grades: list[Grade], homework: Homework, column: str) -> File:
     if to == "csv":
-        return lms.plain_file(grades, homework)
+        return uploads.plain_file(grades, homework)
     if to == "gradescope":
         table = tables.read(path) if path else None
         listed = table if table is not None and {"SID", "Email"} & set(table.header) else None
-        return lms.gradescope_file(listed, grades, homework)
+        return uploads.gradescope_file(listed, grades, homework)
     assert path is not None
     if to == "moodle":
-        return lms.moodle_file(tables.read(path), grades)
-    return lms.canvas_file(tables.read(path), grades, homework, column)
+        return uploads.moodle_file(tables.read(path), grades)
+    return uploads.canvas_file(tables.read(path), grades, homework, column)
 
 
 def _grades(

@@ -37,14 +37,10 @@ HALL = "/hall"
 PRELOADED = (
     "numpy pandas pandas.core.methods.to_dict pandas.io.formats.html pandas.io.formats.string "
     "scipy.linalg scipy.optimize scipy.sparse scipy.special scipy.stats "
-    "matplotlib matplotlib.pyplot matplotlib.patheffects matplotlib_inline.config "
-    "seaborn statsmodels.api statsmodels.formula.api formulaic msgpack rich "
-    "IPython IPython.core.completerlib IPython.core.debugger IPython.core.logger "
-    "IPython.core.oinspect IPython.extensions.autoreload IPython.extensions.storemagic "
-    "ipykernel.ipkernel ipykernel.kernelapp tornado.gen tornado.locks tornado.platform.asyncio "
-    "tornado.queues zmq.utils.garbage faulthandler tomllib"
+    "matplotlib matplotlib.pyplot matplotlib.patheffects "
+    "seaborn statsmodels.api statsmodels.formula.api formulaic msgpack rich"
 ).split()
-"""What is imported once: what a kernel needs to start, and what notebooks import.
+"""What notebooks import, and is imported once, beside what a kernel needs to start.
 
 Nothing of the course, which each submission imports for itself.
 """
@@ -72,7 +68,7 @@ def main() -> None:
         importlib.import_module(name)
     forker = _Forker(_lone_module("worker"))
     if options["preload"]:
-        forker.worker.lone_module("wire")
+        forker.worker.import_kernel()
     _call("prctl", _SET_DUMPABLE, 0, 0, 0, 0)  # no child of the same user can look inside
     gc.collect()
     gc.freeze()

@@ -23,11 +23,11 @@ from typing import Any
 from autograder import aside, course, given, regrade, tables, written
 from autograder.course import CourseError, Homework
 from autograder.late import Standing, standing
-from autograder.lms import number
 from autograder.people import Person
 from autograder.regrade import CaseScore, Change, Entry
 from autograder.rendering import safe
 from autograder.submissions import Submission
+from autograder.uploads import number
 from autograder.verdict import Verdict
 from autograder.writing import write_text
 

@@ -42,6 +42,7 @@ from autograder.testfile import (
     Conduct,
     GuardedEnvironment,
     JudgeTestFile,
+    bounded,
     fetch,
     label,
 )
@@ -167,6 +168,7 @@ class Session:
         self._checks = self._mended.checks
         self._taken: dict[str, dict[str, Any]] = {}
         self._kernels = 0
+        self._answered = -1
         self._over = self._aside = False
         self._ends = time.monotonic() + self.limits.notebook_seconds
         self._tests_left = float(self.limits.tests_seconds)
@@ -220,8 +222,9 @@ class Session:
         if not self.assignment.at_check_cells:
             if apart:
                 self._set_cells_aside()
-            for question in self._files:
-                self._run_cases(question, last)
+            for hidden in (False, True):  # what learns inputs of hidden cases finds no public one
+                for question in self._files:
+                    self._run_cases(question, last, hidden)
 
     def run_task(self, task: str) -> list[CaseResult]:
         """Run the tests of a task again, on the kernel as it is now."""
@@ -244,23 +247,27 @@ class Session:
         for question in self._checks.get(index, ()):
             self._seed()
             self._take(question, index)
+        if index in self._checks and not self._over:
+            self._answered = max(index, self._answered)
 
     def _run_cell(self, index: int) -> None:
         if index in self._skipped or self._over:
             return
         if time.monotonic() > self._ends:
             self._over = True
-            self._cut(index, f"the notebook ran longer than {self.limits.notebook_seconds:g} s")
+            self._cut([index], f"the notebook ran longer than {self.limits.notebook_seconds:g} s")
             return
         try:
             if not self.notebook.cells[index].source.startswith("%%"):
                 self._seed()
             self._kernel.run_cell(index)
         except TimeOver as problem:
-            self._cut(index, str(problem))
+            self._cut([index], str(problem))
         except KernelLost as problem:
-            self._cut(index, str(problem))
+            self._cut([index], str(problem))
             self._replace_kernel(index)
+        if index in self._kernel.cut:
+            self._alert(f"cell {index + 1}: printed more than {self.limits.output_kb} kB, now cut")
 
     def _seed(self) -> None:
         """Set the seeds as the assignment wants them at the beginning of every cell."""
@@ -268,15 +275,36 @@ class Session:
             with suppress(RemoteError):
                 self._kernel.run_code(self.assignment.seeding)
 
-    def _cut(self, index: int, reason: str) -> None:
-        """Note that a cell was ended, where the student and the TA will see it."""
+    def _cut(self, cells: Sequence[int], reason: str) -> None:
+        """Note that cells were ended, where the student and the TA will see it."""
         self.partial = True
-        self._skipped.add(index)
-        self.alerts.append(f"cell {index + 1}: {reason}")
+        self._skipped.update(cells)
+        where = "cell" if len(cells) == 1 else "cells"
+        self._alert(f"{where} {', '.join(str(index + 1) for index in cells)}: {reason}")
         text = f"\nThis cell was ended while it was graded: {reason}.\n"
-        self.notebook.cells[index].outputs.append(
+        self.notebook.cells[cells[-1]].outputs.append(
             NotebookNode(output_type="stream", name="stderr", text=text)
         )
+
+    def _blame_cells(self, index: int) -> bool:
+        """Leave out the cells since the last check that was answered; False where there are none.
+
+        What is fetched is only looked up, so that one of them has spoiled the kernel.
+        """
+        cells = [
+            each
+            for each in range(self._answered + 1, index + 1)
+            if _is_code(self.notebook.cells[each]) and each not in self._skipped
+        ]
+        if cells:
+            why = self._kernel.lost or "it took too long"
+            self._cut(cells, f"after this no value could be fetched ({why})")
+        return bool(cells)
+
+    def _alert(self, text: str) -> None:
+        """Tell the TA, once."""
+        if text not in self.alerts:
+            self.alerts.append(text)
 
     # ---------------------------------------------------------------------------- the kernel
 
@@ -321,13 +349,17 @@ class Session:
     def _take(self, question: str, index: int) -> None:
         """Fetch what the tests of a question take, at its check cell."""
         environment = Environment(self._kernel, self.assignment.functions)
-        taken = self._taken.setdefault(question, {})
-        for name in self._wanted(question):
-            with self._kernel.within(self.limits.test_seconds):
+        taken, stopped = self._taken.setdefault(question, {}), self._conduct.stopped
+        before = len(stopped)
+        with self._kernel.within(self.limits.test_seconds):
+            for name in self._wanted(question):
                 taken[name] = fetch(environment, name, self._conduct)
-            if self._kernel.lost and not self._over:
-                self._replace_kernel(index + 1)
-                return  # which fetched anew what was wanting
+                if len(stopped) > before:
+                    break
+        if len(stopped) > before and not self._over:
+            if self._blame_cells(index):
+                del stopped[name]  # it may be innocent
+            self._replace_kernel(index + 1)  # which fetches anew what is wanting
 
     def _wanted(self, question: str) -> list[str]:
         """What is to be fetched: not twice where the tests run apart, and no functions then."""
@@ -338,9 +370,12 @@ class Session:
         wanting = {name for name in names if isinstance(taken.get(name, ABSENT), Absent)}
         return [name for name in names if name in wanting - self.assignment.functions]
 
-    def _run_cases(self, question: str, index: int) -> None:
+    def _run_cases(self, question: str, index: int, hidden: bool | None = None) -> None:
+        """Run a question's cases: all of them, or the public or the hidden ones."""
         test_file = self._files[question]
-        for position in range(len(test_file.test_cases)):
+        for position, case in enumerate(test_file.test_cases):
+            if hidden not in (None, bool(case.hidden)):
+                continue
             self.cases[question, position] = self._run_case(test_file, position, index)
             if self._told is not None:
                 self._told(self.verdict())
@@ -360,6 +395,7 @@ class Session:
         with (
             expect.judging(self.assignment.homework, self._recognised) as notes,
             self._kernel.within(min(self.limits.test_seconds, self._tests_left)),
+            bounded(self.limits.test_seconds),
         ):
             one.run(environment)
         seconds = time.monotonic() - started
@@ -386,16 +422,18 @@ class Session:
 
     def _after_case(self, one: JudgeTestFile, environment: GuardedEnvironment, index: int) -> None:
         for text in self._kernel.output_while_answering:
-            self.alerts.append(f"{one.name}: printed while answering: {text}")
+            self._alert(f"{one.name}: printed while answering: {text}")
         self._kernel.output_while_answering.clear()
+        if one.odd:
+            self._alert(f"{one.name}: no usable answer: {one.odd}")
         if one.slip and "name" in one.slip:
             self._recognised.add(one.slip["name"])
         if one.fault:
-            self.alerts.append(f"{one.name}: the check itself failed: {one.fault}")
+            self._alert(f"{one.name}: the check itself failed: {one.fault}")
         if one.hang:
             self.partial = True
             self._conduct.blame(environment.handles, one.hang)
-            self.alerts.append(f"{one.name}: {one.hang}")
+            self._alert(f"{one.name}: {one.hang}")
         if self._kernel.lost and not self._over:
             self._replace_kernel(index + 1)
 

@@ -117,6 +117,10 @@ class _Reader:
 
     def _argument(self) -> str:
         token = self._next()
+        if token[:1].isdigit() and len(token) > 1:  # one digit, as in LaTeX: \frac12
+            self._place -= 1
+            self._tokens[self._place] = token[1:]
+            token = token[0]
         return self._element(token) if token not in {"^", "_"} else _row([])
 
     def _command(self, token: str) -> str:

@@ -66,7 +66,7 @@ def new(
         settings.write_bytes(before)
         _take_back(files)
         raise
-    return [*files, *(line.partition(":")[0] for line in built)]
+    return list(dict.fromkeys([*files, *(line.partition(":")[0] for line in built)]))
 
 
 def scaffold(plan: Course, hw: str, title: str) -> dict[str, str]:

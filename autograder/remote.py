@@ -12,7 +12,7 @@ from __future__ import annotations
 import builtins
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import Empty
@@ -139,6 +139,11 @@ class Kernel:
             ):
                 return
         raise TimeoutError
+
+    @property
+    def cut(self) -> Set[int]:
+        """Cells whose output was longer than the limit."""
+        return self._client.cut
 
     def run_cell(self, index: int) -> bool:
         """Run one cell; False where it raised.
@@ -318,6 +323,7 @@ class _BoundedClient(NotebookClient):
         super().__init__(*args, **kwargs)
         self._output_bytes = output_bytes
         self._seen: dict[int, int] = {}
+        self.cut: set[int] = set()
 
     def process_message(self, msg: dict, cell: NotebookNode, cell_index: int) -> Any:
         if msg["msg_type"] not in ("status", "execute_input"):
@@ -326,6 +332,7 @@ class _BoundedClient(NotebookClient):
             if before > self._output_bytes:
                 return None
             if self._seen[cell_index] > self._output_bytes:
+                self.cut.add(cell_index)
                 msg = _cut(msg, self._output_bytes - before)
         return super().process_message(msg, cell, cell_index)
 
@@ -392,7 +399,7 @@ def _bounded_context() -> zmq.asyncio.Context:
     """Sockets that drop a connection rather than take in a giant message or wait for a peer."""
     context = zmq.asyncio.Context()
     context.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES)
-    context.setsockopt(zmq.RCVHWM, 100)
+    context.setsockopt(zmq.RCVHWM, 10)  # messages of the largest size that wait here
     context.setsockopt(zmq.LINGER, 0)
     context.setsockopt(zmq.RECONNECT_IVL, CONNECT_MILLISECONDS)
     context.setsockopt(zmq.SNDTIMEO, 1000 * INTERRUPT_SECONDS)  # a kernel may close its end

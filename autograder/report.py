@@ -7,7 +7,7 @@ for students.
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,12 +30,13 @@ from autograder.attention import Reason
 from autograder.course import CourseError, Homework
 from autograder.items import Interval, Model
 from autograder.late import Standing
-from autograder.rendering import notebook
+from autograder.rendering import clean, notebook
 from autograder.similarity import Part
 from autograder.verdict import Verdict, stored
 from autograder.writing import write_text
 
 PAGE = "report.html"
+_LENGTH = 220  # characters of what was seen
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,13 @@ class Student:
     def score(self) -> float:
         """Points after lateness where they are known, else what was checked automatically."""
         return self.standing.score if self.standing else self.verdict.score
+
+    @property
+    def says(self) -> list[str]:
+        """What was seen, in short; what reads the same stands once, with its count."""
+        texts = [clean(reason.says) for reason in self.reasons]
+        counted = Counter(text if len(text) <= _LENGTH else f"{text[:_LENGTH]}…" for text in texts)
+        return [f"{text} ({count} times)" if count > 1 else text for text, count in counted.items()]
 
     @property
     def kinds(self) -> list[str]:

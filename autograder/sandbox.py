@@ -24,7 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -92,7 +92,10 @@ def check(kind: str) -> str:
 
 def new_folder(kind: str) -> Path:
     """A folder for one submission, where a sandbox of this kind can show it to its kernel."""
-    return Path(tempfile.mkdtemp(prefix="hlm-", dir=warm.hall() if kind == "bwrap" else None))
+    hall = warm.hall()
+    if kind == "user":
+        hall.chmod(0o711)  # its user passes through
+    return Path(tempfile.mkdtemp(prefix="s-", dir=hall))
 
 
 def kernel_spec(kind: str, space: Workspace, module: str, limits: Limits) -> KernelSpec:
@@ -397,7 +400,7 @@ def _forker_rights() -> list[str]:
 
 def _warm_request(kind: str, space: Workspace, options: dict[str, Any]) -> dict[str, Any] | None:
     """What the warm process is asked; None where the kernel has to start cold."""
-    if kind != "bwrap" or why_cold() or not space.files.is_relative_to(warm.hall()):
+    if kind != "bwrap" or why_cold():
         return None
     return _request(space, options)
 
@@ -480,13 +483,25 @@ def _check_user() -> None:
         raise SandboxMissing("--sandbox user needs root, to start another user. " + _REMEDY)
     root = _HERE.parent
     secrets = [root / "solutions", _HERE / "references", root / "dist"]
-    for path in secrets:
-        if path.exists() and _others_may_read([path, *path.resolve().parents]):
-            raise SandboxMissing(
-                f"Other users can read {path.name}/. Run chmod o= on it, or use --sandbox bwrap."
-            )
+    with suppress(OSError):
+        secrets[-1].mkdir(mode=0o700)  # where tests will be built
+    open_ones = [path for path in secrets if path.exists() and _others_may_enter(path)]
+    if open_ones:
+        names = " ".join(str(path.relative_to(root)) for path in open_ones)
+        raise SandboxMissing(
+            f"Other users, as whom submissions run, can read {names}. In {root}, run "
+            f"chmod o= {names}, or use --sandbox bwrap."
+        )
+    needed = [_HERE, Path(sys.prefix), Path(sys.base_prefix)]
+    closed = next((path for path in needed if not _others_may_enter(path)), None)
+    if closed is not None:
+        raise SandboxMissing(
+            f"Other users, as whom submissions run, cannot enter {closed}, which they need. "
+            "Run chmod o+x on it and the folders above it, or use --sandbox bwrap."
+        )
 
 
-def _others_may_read(chain: Iterable[Path]) -> bool:
-    """True where every folder of the chain lets others in."""
+def _others_may_enter(folder: Path) -> bool:
+    """True where it and every folder above it let others in."""
+    chain = [folder, folder.resolve(), *folder.parents, *folder.resolve().parents]
     return all(path.stat().st_mode & stat.S_IXOTH for path in chain)

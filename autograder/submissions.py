@@ -348,7 +348,7 @@ def newest_export(names: Sequence[str]) -> str | None:
 
 
 def _is_hidden(name: str) -> bool:
-    return any(is_junk(part) for part in name.split("/"))
+    return _is_inside(name) and any(is_junk(part) for part in name.split("/"))
 
 
 def _choose_notebook(files: Mapping[str, File], wanted: str) -> str:

@@ -7,15 +7,20 @@ may run later, on what was kept.
 from __future__ import annotations
 
 import inspect
+import re
+import resource
+import signal
 import sys
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from otter.test_files import ExceptionTestFile, TestCase
 
-from autograder import expect
 from autograder.remote import (
     CheckOver,
     Environment,
@@ -29,6 +34,14 @@ from autograder.remote import (
     open_records,
 )
 from hlmtools.check import SlipRecognised
+
+JUDGE_BYTES = 2**30
+"""Memory that one test may take in the judge beyond what it has."""
+
+JUDGE_SECONDS = 60
+"""Time of one test in the judge beyond that in which the submission answers."""
+
+_STATM = Path("/proc/self/statm")
 
 
 @dataclass
@@ -163,6 +176,39 @@ class GuardedEnvironment(Environment):
             self._kernel.heard = None
 
 
+@contextmanager
+def bounded(seconds: float) -> Iterator[None]:
+    """Keep what a test does here with values of a submission from taking memory or time at will.
+
+    Both bounds hold for a process, so that they are set only where it grades one submission at a
+    time, in its main thread, as the judge's own processes do.
+
+    Parameters
+    ----------
+    seconds
+        In which the submission may answer; `JUDGE_SECONDS` come on top.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if _STATM.exists():
+        used = int(_STATM.read_text().split()[5]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_DATA, (used + JUDGE_BYTES, hard))
+    before = signal.signal(signal.SIGALRM, _too_long)
+    signal.setitimer(signal.ITIMER_REAL, seconds + JUDGE_SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+def _too_long(_: int, __: FrameType | None) -> None:
+    raise CheckOver("the check took longer than its limit")
+
+
 class JudgeTestFile(ExceptionTestFile):
     """Otter's test file, with messages that never show the test's code or an expected value."""
 
@@ -170,6 +216,7 @@ class JudgeTestFile(ExceptionTestFile):
     slip: dict[str, Any] | None = None
     hang: str | None = None
     fault: str | None = None
+    odd: str | None = None
     missing: Sequence[str] = ()
 
     def parameters(self) -> list[str]:
@@ -189,16 +236,39 @@ class JudgeTestFile(ExceptionTestFile):
         if isinstance(error, (TimeOver, KernelLost)):
             self.hang = str(error)
             return f"Your code did not answer: {error}."
+        if isinstance(error, RemoteError) or (is_remote(error) and isinstance(error, MemoryError)):
+            self.odd = str(error)[:300] or "MemoryError"
         if is_remote(error):
             return _remote_message(error, hidden)
-        if isinstance(error, expect.Mismatch) or (isinstance(error, AssertionError) and str(error)):
-            return str(error)
+        if isinstance(error, AssertionError) and str(error):
+            return without_values(str(error)) if hidden else str(error)
         if isinstance(error, AssertionError):
             return "This check did not pass."
         if self.missing:
             return f"{self.missing[0]} has no value. Is its cell run, and are the dots replaced?"
-        self.fault = f"{type(error).__name__}: {error}"
+        what = f"{type(error).__name__}: {error}"[:300]
+        self.fault = f"{what}; perhaps it was given something of a kind that it does not expect"
         return "This check could not run. Tell your instructor."
+
+
+def without_values(text: str) -> str:
+    """A message of a hidden case without what the submission gave: that could be its inputs.
+
+    >>> without_values("the table lacks the column 'n'; it has ['seen: 3.7, 11.9'].")
+    "the table lacks the column 'n'."
+    >>> without_values("psi is 3.71e+09; it cannot be above 1.")
+    'psi cannot be above 1.'
+    >>> without_values("psi should be one number; it is a list.")
+    'psi should be one number; it is a list.'
+    """
+    text = re.sub(r" is \S+; it ", " ", text)
+    return re.sub(
+        rf"(?:; it has |; it is an? (?!(?:{_KINDS})\.$)| Yours is ).*", ".", text, flags=re.S
+    )
+
+
+_KINDS = "str|int|float|bool|list|tuple|dict|ndarray|Series|DataFrame|function|method|type"
+"""Types that a message may name."""
 
 
 def _remote_message(error: Exception, hidden: bool) -> str:

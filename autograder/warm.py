@@ -17,6 +17,7 @@ A forker that died is replaced; where none can be had, kernels start cold.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import select
@@ -25,6 +26,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import lru_cache
@@ -35,6 +37,8 @@ from typing import Any
 
 START_SECONDS = 120
 ANSWER_SECONDS = 30
+HALL = "hlm-hall-"
+NEW_SECONDS = 60  # so young a hall may be about to be held
 
 
 class WarmMissing(Exception):
@@ -163,7 +167,9 @@ class _Place:
 
     def __init__(self) -> None:
         self.lock = RLock()
-        self.folder = Path(tempfile.mkdtemp(prefix="hlm-"))
+        _sweep(Path(tempfile.gettempdir()))
+        self.folder = Path(tempfile.mkdtemp(prefix=HALL))
+        self._held = _hold(self.folder)
         self.process: WarmProcess | None = None
         self.trouble: str | None = None
         self.owner = os.getpid()
@@ -180,6 +186,33 @@ class _Place:
         if self.process is not None:
             self.process.close()
             self.process = None
+
+
+def _sweep(places: Path) -> None:
+    """Take away the halls of grading processes that were killed: those that nobody holds."""
+    for hall in places.glob(f"{HALL}*"):
+        with suppress(OSError):
+            held = _hold(hall)
+            if time.time() - hall.stat().st_mtime > NEW_SECONDS:
+                shutil.rmtree(hall, ignore_errors=True)
+            os.close(held)
+
+
+def _hold(folder: Path) -> int:
+    """Hold a folder as long as this process lives.
+
+    Raises
+    ------
+    OSError
+        Where another process does.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def _leave(place: _Place) -> None:

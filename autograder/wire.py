@@ -340,7 +340,8 @@ def _shape(sizes: Any) -> tuple[int, ...]:
 
 def _decode_array(parts: list, _: Callable) -> np.ndarray:
     dtype, sizes, data = parts
-    return np.frombuffer(data, dtype=_plain_dtype(dtype)).reshape(_shape(sizes)).copy()
+    array = np.frombuffer(data, dtype=_plain_dtype(dtype)).reshape(_shape(sizes))
+    return array.view("u1") != 0 if array.dtype.kind == "b" else array.copy()
 
 
 def _decode_objects(parts: list, decode: Callable) -> np.ndarray:

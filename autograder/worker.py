@@ -32,6 +32,13 @@ import numpy
 MAX_HANDLES = 10_000
 MAX_TEXT = 2_000
 MAX_OUTPUT = 4_000
+KERNEL_MODULES = (
+    "IPython IPython.core.completerlib IPython.core.debugger IPython.core.logger "
+    "IPython.core.oinspect IPython.extensions.autoreload IPython.extensions.storemagic "
+    "ipykernel.debugger ipykernel.ipkernel ipykernel.kernelapp matplotlib_inline.config "
+    "tornado.gen tornado.locks tornado.platform.asyncio tornado.queues zmq.utils.garbage "
+    "faulthandler tomllib"
+).split()
 SEED = 0
 """Where the shared random generators start, so that grading twice gives the same result."""
 
@@ -56,10 +63,10 @@ def confine(options: dict[str, Any]) -> None:
 
 def serve(options: dict[str, Any]) -> None:
     """Serve the kernel until the judge ends it; code of a submission runs from here on."""
+    os.environ.pop("JPY_PARENT_PID", None)  # a process outside: the sandbox ends with the judge
+    import_kernel()
     sys.path.insert(0, options["folder"])
     sys.modules["otter"] = _inert_otter()
-    sys.modules["debugpy"] = None  # type: ignore[assignment]  # a debugger would take as long as all the rest
-    os.environ.pop("JPY_PARENT_PID", None)  # a process outside: the sandbox ends with the judge
     from ipykernel import kernelapp
 
     vars(kernelapp)["IOPubThread"] = _own_output(kernelapp.IOPubThread)
@@ -67,6 +74,14 @@ def serve(options: dict[str, Any]) -> None:
         argv=["-f", options["connection_file"], "--HistoryManager.enabled=False"],
         kernel_class=_answering_kernel(options["module"]),
     )
+
+
+def import_kernel() -> None:
+    """Import what a kernel needs to start, before a file of the submission can take its place."""
+    sys.modules["debugpy"] = None  # type: ignore[assignment]  # it takes as long as all the rest
+    for name in KERNEL_MODULES:
+        importlib.import_module(name)
+    lone_module("wire")
 
 
 def _options() -> dict[str, Any]:
@@ -185,6 +200,8 @@ class Answers:
             with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(output):
                 question, *parts = self.wire.unpack(request, self.kept_object)
                 data = self.wire.pack(getattr(self, f"ask_{question}")(*parts), self.keep)
+        except self.wire.WireError as error:  # to the judge no ValueError, which a test may want
+            head = {"ok": False, "error": "", "type": "an answer", "message": str(error)}
         except BaseException as error:
             head = {"ok": False, **_described(error)}
         head["printed"] = printed.getvalue()[:MAX_OUTPUT]

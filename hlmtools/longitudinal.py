@@ -218,7 +218,7 @@ def gls_pattern(
 ) -> GLSResult:
     """Fit a model for the mean with a pattern of covariances, by maximum likelihood.
 
-    Minimise `gls_deviance` over par; then, with what `gls_profile` gives there::
+    Minimize `gls_deviance` over par; then, with what `gls_profile` gives there::
 
         sigma2 = r2 / N,     Sigma = sigma2 R,     Cov(beta) = sigma2 M^-1
 
@@ -245,7 +245,7 @@ def gls_pattern(
 
     Notes
     -----
-    `occasion_blocks`, below, checks and stacks the data; `best_par` does the minimising.
+    `occasion_blocks`, below, checks and stacks the data; `best_par` does the minimizing.
     With complete data and rho > 0, "CS" is the model with a random intercept.
     Source: lecture notes 6.2.
 
@@ -554,7 +554,7 @@ def conditional_loglik(beta: ArrayLike, X: pd.DataFrame, y: ArrayLike, g: ArrayL
 def conditional_logit(X: pd.DataFrame, y: ArrayLike, g: ArrayLike) -> pd.DataFrame:
     """Fit a logistic model within clusters, whatever the clusters' own levels are.
 
-    Maximise `conditional_loglik` by Newton's method.  With p_A the probability of the set A under
+    Maximize `conditional_loglik` by Newton's method.  With p_A the probability of the set A under
     beta, x_A its sum of rows, and x_obs the sum over the observed ones::
 
         gradient    = sum_j [x_obs - sum_A p_A x_A]

@@ -27,7 +27,7 @@ from hlmtools.records import AnovaComponents, VCResult
 
 
 def cluster_stats(y: ArrayLike, g: ArrayLike) -> pd.DataFrame:
-    """Summarise each cluster by its size, its mean and its sum of squares around that mean.
+    """Summarize each cluster by its size, its mean and its sum of squares around that mean.
 
     For the variance-components model these J rows say everything that the N rows say
     (they are sufficient statistics)::
@@ -163,7 +163,7 @@ def vc_deviance(lam: float, stats: pd.DataFrame, reml: bool = True) -> float:
 def fit_vc(y: ArrayLike, g: ArrayLike, reml: bool = True) -> VCResult:
     """Fit the variance-components model by restricted or full maximum likelihood.
 
-    Minimise `vc_deviance` over lam >= 0; then, at that lam::
+    Minimize `vc_deviance` over lam >= 0; then, at that lam::
 
         beta   = b
         sigma2 = r2 / (N - 1)  under REML,    r2 / N  under ML
@@ -191,7 +191,7 @@ def fit_vc(y: ArrayLike, g: ArrayLike, reml: bool = True) -> VCResult:
 
     Notes
     -----
-    A numerical minimiser on an interval comes close to the end of it and never gets there.
+    A numerical minimizer on an interval comes close to the end of it and never gets there.
     Compare what it finds with the deviance at 0, and ask it for enough digits: psi and sigma2 are
     checked to one part in ten thousand.
     log(lam) is a handy scale: it has no unit and no end, and small and large ratios are found

@@ -187,7 +187,7 @@ def ri_deviance(
 def fit_ri(y: ArrayLike, X: pd.DataFrame, g: ArrayLike, reml: bool = True) -> RIResult:
     """Fit the random-intercept model by restricted or full maximum likelihood.
 
-    Minimise `ri_deviance` over lam >= 0; then, with y* and X* partially demeaned at that lam::
+    Minimize `ri_deviance` over lam >= 0; then, with y* and X* partially demeaned at that lam::
 
         beta   = b                                  least squares of y* on X*
         sigma2 = r2 / (N - p)  under REML,   r2 / N  under ML
@@ -216,7 +216,7 @@ def fit_ri(y: ArrayLike, X: pd.DataFrame, g: ArrayLike, reml: bool = True) -> RI
     Notes
     -----
     `_checked` tests the input and numbers the clusters 0, 1, 2, ...; use what it returns.
-    As in Homework 1, a minimiser on an interval never reaches its end: compare with lam = 0.
+    As in Homework 1, a minimizer on an interval never reaches its end: compare with lam = 0.
     The scale rho = lam / (1 + lam), from 0 to 1, is a handy one.
     Source: lecture notes 2.3.
 

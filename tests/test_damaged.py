@@ -66,16 +66,24 @@ def test_what_is_read_and_said(damage: Damage, files: Files, tmp_path: Path) -> 
 
 @needs_bwrap
 @pytest.mark.parametrize(
-    "damage",
+    ("damage", "kind"),
     [
-        pytest.param(each, id=each.name, marks=() if each.fast else pytest.mark.long)
+        pytest.param(
+            each,
+            kind,
+            id=f"{each.name}-{kind.removeprefix('bwrap-')}",
+            marks=() if each.fast and kind == "bwrap" else pytest.mark.long,
+        )
+        for kind in ("bwrap", "bwrap-cold")
         for each in DAMAGED
     ],
 )
-def test_damaged(damage: Damage, files: Files, tmp_path: Path, short_limits: course.Limits) -> None:
+def test_damaged(
+    damage: Damage, kind: str, files: Files, tmp_path: Path, short_limits: course.Limits
+) -> None:
     """Graded for real: status, what is said, and which tasks it costs."""
     one = handed_in(damage, files, tmp_path)
-    verdict = judge.grade_submission("hw1", one, "bwrap", short_limits)
+    verdict = judge.grade_submission("hw1", one, kind, short_limits)
     said = verdict.alerts if damage.status == "unreadable" else verdict.repairs
     tasks = verdict.tasks()
     lost = {task for task, (earned, possible) in tasks.items() if earned < possible}

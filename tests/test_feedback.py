@@ -395,6 +395,7 @@ def test_no_text_takes_long(name: str) -> None:
         (r"\sigma^2", "<msup><mi>σ</mi><mn>2</mn></msup>"),
         (r"y_{ij}", "<msub><mi>y</mi><mrow><mi>i</mi><mi>j</mi></mrow></msub>"),
         (r"\frac{a}{b}", "<mfrac><mi>a</mi><mi>b</mi></mfrac>"),
+        (r"\tfrac45 x^10", "<mn>4</mn><mn>5</mn></mfrac><msup><mi>x</mi><mn>1</mn></msup><mn>0<"),
         (r"\hat\psi", '<mover accent="true"><mi>ψ</mi><mo>^</mo></mover>'),
         (r"x_i^2", "<msubsup><mi>x</mi><mi>i</mi><mn>2</mn></msubsup>"),
         (r"\text{level 1 (pupils)}", ">level 1 (pupils)</mi>"),

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from autograder import foreign, judge, submissions
+from autograder import foreign, judge, submissions, testfile
 from autograder.cli import main
 from autograder.course import CourseError
 from autograder.remote import RemoteError, TimeOver
@@ -340,7 +340,7 @@ def test_an_answer_that_the_judge_cannot_compare_is_shown_to_the_ta(made) -> Non
     one = type(held)(held.name, held.path, held.test_cases[1:])
     error = RemoteError("a Fraction was given where plain data is needed")
     assert one._generate_error_message(error) == "This check did not pass."
-    assert "by hand" in (one.fault or "")
+    assert "by hand" in (one.odd or "")
 
 
 def test_what_a_student_brings_lies_under_what_the_assignment_brings(made, tmp_path) -> None:
@@ -356,6 +356,16 @@ def test_what_a_student_brings_lies_under_what_the_assignment_brings(made, tmp_p
     assert found == {"lib.py", "data.csv", "deep/er.txt"}
     assert (space / "data.csv").read_text() != "theirs"
     assert not (tmp_path / "out.py").exists()
+
+
+@needs_bwrap
+@pytest.mark.parametrize("kind", ["bwrap", "bwrap-cold"])
+def test_no_file_of_a_student_takes_the_place_of_what_a_kernel_needs(kind: str, made) -> None:
+    names = ("IPython", "ipykernel", "tornado", "zmq", "msgpack", "pandas", "otter", "worker")
+    files = tuple((f"{name}.py", b"import os; os._exit(3)") for name in names)
+    work = Submission("a", "a.zip", notebook=solved(made), files=files)
+    verdict = judge.grade_submission(made.archive, work, kind)
+    assert (verdict.score, verdict.status) == (verdict.max_score, "ok"), verdict.alerts
 
 
 def test_a_test_file_that_cannot_be_read_is_named(made, tmp_path) -> None:
@@ -380,8 +390,8 @@ def test_size_is_bounded(made, tmp_path, monkeypatch) -> None:
 )
 def test_what_a_test_does_in_the_judge_is_bounded(code, error, monkeypatch) -> None:
     """A test that computes with a size of the submission's choice costs its own points at most."""
-    monkeypatch.setattr(foreign, "JUDGE_SECONDS", 1)
-    with pytest.raises(error), foreign._bounded():
+    monkeypatch.setattr(testfile, "JUDGE_SECONDS", 1)
+    with pytest.raises(error), testfile.bounded(0):
         eval(code)
 
 

@@ -206,6 +206,26 @@ def test_the_same_work_of_two_is_graded_once_and_each_gets_the_result(tmp_path):
     assert len(log.read_text().splitlines()) == 1
 
 
+def with_repairs(task: grade.Task, submission: Submission) -> Verdict:
+    """What the judge mended stands in its verdict alone."""
+    verdict = quick.grade_quickly(task, submission)
+    repairs = (*submission.repairs, "the module was not handed in")
+    return replace(verdict, status="repaired", repairs=repairs)
+
+
+@pytest.mark.usefixtures("threads")
+def test_what_the_judge_mended_is_said_to_all_who_handed_it_in(tmp_path):
+    box, out = tmp_path / "in", tmp_path / "out"
+    for name in ("ada", "bob"):
+        quick.hand_in(box / name, "same")
+    for _ in range(2):  # graded, then known
+        for verdict in grade.grade("hw1", box, out, sandbox="none", grader=with_repairs):
+            assert verdict.repairs == ("the module was not handed in",)
+            page = (out / "feedback" / f"{verdict.submission}.html").read_text()
+            assert "The module was not handed in" in page
+    assert (out / "report.html").read_text().count('<span class="tag">repaired</span>') >= 2
+
+
 @pytest.mark.usefixtures("threads")
 def test_one_new_attempt_is_graded_and_nobody_else_again(tmp_path):
     box, out, log = tmp_path / "in", tmp_path / "out", tmp_path / "log"
@@ -280,6 +300,7 @@ def test_what_a_killed_run_left_behind_is_removed(tmp_path):
         assert not (tmp_path / ".x.tmp").exists()
         assert (tmp_path / "cache" / "lock").read_text() == str(scratch)
     assert not scratch.exists()
+    assert (tmp_path / "cache" / "lock").read_text() == ""
     (tmp_path / "cache" / "lock").write_text(str(tmp_path))
     with grade._run_folder(tmp_path):
         assert tmp_path.exists(), "a lock file that points elsewhere removes nothing"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
+import re
 import resource
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -14,16 +17,30 @@ from typing import Any
 import psutil
 import pytest
 from conftest import needs_bwrap
-from submissions import archives
+from submissions import archives, quick
 from submissions.hostile import ATTACKS, UNDESERVED, Attack
 from submissions.packed import PACKED, Packed
 
-from autograder import assignment, course, feedback, judge, submissions, verify, warm
+from autograder import (
+    assignment,
+    attention,
+    course,
+    feedback,
+    given,
+    grade,
+    intake,
+    judge,
+    submissions,
+    verify,
+    warm,
+    workers,
+)
 from autograder.verdict import Verdict
 
 CANARY = "canary-6f1d0c55-in-the-environment"
 LOOT = "canary-0b7f3a91-in-a-file"
 MARK = "hlm-hostile-mark-4e1c"
+HIDDEN_INPUTS = "3.7, 11.9"  # of `correlation_on_other_variances`
 HOMEWORK = course.homework("hw1")
 
 
@@ -111,11 +128,22 @@ def graded(attack: Attack, kind: str, outside: Outside, limits: course.Limits) -
     return judge.grade_submission("hw1", submission, kind, limits)
 
 
+def told_to_staff(attack: Attack, verdict: Verdict) -> str:
+    """What the report says of a submission under "who needs a look", a line each."""
+    found = attention.reasons(verdict, attack.code)
+    return "\n".join(f"{reason.kind}: {reason.says}" for reason in found)
+
+
 def everything_shown(verdict: Verdict) -> str:
     """All that is written about a submission, decoded."""
     parts: list[Any] = [verdict.to_results(), verdict.executed]
     texts = "".join(json.dumps(part, ensure_ascii=False) for part in parts)
     return texts.replace('\\"', '"') + feedback.page(verdict, HOMEWORK)
+
+
+def shown_to_students(verdict: Verdict) -> str:
+    """Messages of the tests and the page."""
+    return " ".join(case.message for case in verdict.cases) + feedback.page(verdict, HOMEWORK)
 
 
 class _Markup(HTMLParser):
@@ -167,7 +195,13 @@ def live_markup(page: str) -> list[str]:
         for each in ATTACKS
     ],
 )
-def test_hostile(attack: Attack, kind: str, outside: Outside, short_limits: course.Limits) -> None:
+def test_hostile(
+    attack: Attack,
+    kind: str,
+    outside: Outside,
+    short_limits: course.Limits,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     verdict = graded(attack, kind, outside, short_limits)
     tasks = verdict.tasks()
@@ -175,9 +209,13 @@ def test_hostile(attack: Attack, kind: str, outside: Outside, short_limits: cour
     assert tasks[UNDESERVED][0] == 0, [case for case in verdict.cases if case.task == UNDESERVED]
     assert set(tasks) - right <= {UNDESERVED} | attack.may_lose, verdict.alerts
     assert verdict.status in {"ok", "repaired", "partial"}
+    if not attack.unseen:
+        assert re.search(attack.listed, told_to_staff(attack, verdict)), verdict.alerts
     shown = everything_shown(verdict)
     assert [secret for secret in secrets() if secret in shown] == []
     assert len(shown) < 12 * 2**20
+    assert HIDDEN_INPUTS not in shown_to_students(verdict)
+    grade._write(tmp_path_factory.mktemp("run"), verdict)
     assert live_markup(feedback.page(verdict, HOMEWORK)) == []
     assert outside.heard() == []
     assert outside.written() == []
@@ -191,6 +229,7 @@ def test_hostile_archive(packed: Packed, tmp_path: Path) -> None:
     place = tmp_path / "handed-in"
     archives.put(place, {"student.zip": packed.of(solution)})
     (found,) = submissions.find(place, HOMEWORK.module, "hw1.ipynb")
+    assert packed.listed in " ".join([*found.extra, found.problem or ""])
     if found.problem is None:
         assert (found.notebook, found.module) == (solution.notebook, solution.module)
     else:
@@ -202,6 +241,47 @@ def test_hostile_archive(packed: Packed, tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["handed-in", "student.zip"]
     assert not Path("/tmp/hostile-was-here").exists()
     assert all(len(name) <= 200 and name.isprintable() for name in found.extra)
+
+
+NASTY = (
+    "=cmd|'calc'!A1<img src=x onerror=hostileScript()>",
+    "+1+1\u202egnp",
+    "@SUM(1)\x1b[2J" + "x" * 150,
+    "-2+3<script>hostileScript()<",
+)
+
+
+def test_no_name_is_a_formula_or_markup_in_what_a_class_gives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names of files, ids and names of the roster: in the gradebook, other tables and all pages."""
+    monkeypatch.setattr(workers, "local", lambda n, _: workers.Workers(n, ThreadPoolExecutor))
+    box, out, roster = tmp_path / "class", tmp_path / "out", tmp_path / "roster.csv"
+    for name in NASTY:
+        quick.hand_in(box, name)
+    with roster.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(
+            [("student_id", "name", "email"), *((name, f" {name}", name) for name in NASTY)]
+        )
+    tables = given.load(out, HOMEWORK, roster=roster)
+    taken = intake.take_in(HOMEWORK, box, tables)
+    grade.grade(
+        "hw1", box, out, sandbox="none", grader=quick.grade_quickly, taken=taken, say=lambda _: None
+    )
+    written = [path for path in out.rglob("*") if path.is_file() and "cache" not in path.parts]
+    assert {"grades.csv", "report.html", "feedback"} <= {path.name for path in out.iterdir()}
+    tables_of_class = [path for path in written if path.suffix == ".csv"]
+    cells = [cell for path in tables_of_class for row in rows_of(path) for cell in row]
+    assert sum("cmd" in cell for cell in cells) >= 2
+    assert [cell for cell in cells if cell.lstrip().startswith(("=", "+", "@", "-2"))] == []
+    for page in (path for path in written if path.suffix == ".html"):
+        assert live_markup(page.read_text(encoding="utf-8")) == [], page.name
+    assert all(path.name.isprintable() and len(path.name) < 256 for path in written)
+
+
+def rows_of(table: Path) -> list[list[str]]:
+    with table.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.reader(file))
 
 
 @needs_bwrap
@@ -230,8 +310,10 @@ def test_the_attack_would_be_seen_where_there_is_no_sandbox(
 
 
 def test_the_set_covers_what_it_should() -> None:
+    assert HIDDEN_INPUTS in "".join(assignment.load("hw1").tests.values())
     assert len(ATTACKS) >= 40
     assert len({attack.name for attack in ATTACKS}) == len(ATTACKS)
     assert all(attack.tries and attack.must for attack in ATTACKS)
+    assert sum(bool(attack.unseen) for attack in ATTACKS) <= 3
     assert all(packed.tries for packed in PACKED)
     assert sum(attack.fast for attack in ATTACKS) >= 3

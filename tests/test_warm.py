@@ -94,6 +94,20 @@ def test_a_warm_process_that_died_is_replaced(open_kernel):
     assert warm.process() is not before
 
 
+def test_halls_of_processes_that_were_killed_are_taken_away(tmp_path, monkeypatch):
+    monkeypatch.setattr(warm, "NEW_SECONDS", -1)
+    left, held, other = (tmp_path / name for name in (f"{warm.HALL}a", f"{warm.HALL}b", "hlm-c"))
+    for folder in (left, held, other):
+        (folder / "s-1").mkdir(parents=True)
+    (tmp_path / f"{warm.HALL}link").symlink_to(other)
+    descriptor = warm._hold(held)
+    warm._sweep(tmp_path)
+    os.close(descriptor)
+    assert [folder.exists() for folder in (left, held, other)] == [False, True, True]
+    assert (other / "s-1").exists(), "a link is not followed"
+    assert warm.hall().exists()
+
+
 def test_where_the_warm_process_refuses_kernels_start_cold(open_kernel, monkeypatch):
     def refuse(*args: object) -> warm.Child:
         raise warm.WarmMissing("not today")

@@ -47,6 +47,9 @@ def main(names: tuple[str, ...], use_r: bool, accept: bool, check: bool) -> None
         except (AssemblyError, course.CourseError, FileNotFoundError) as error:
             click.echo(f"{name}: {error}")
             findings += 1
+        except subprocess.CalledProcessError:
+            click.echo(f"{name}: R stopped in {name}.R; it says above why.")
+            findings += 1
     sys.exit(1 if findings else 0)
 
 

@@ -121,10 +121,25 @@ def _code(module: ModuleType) -> CodeType:
     return compile(path.read_text(encoding="utf-8"), str(path), "exec")
 
 
+def _candidates(
+    hw: str, quantity: slips.Quantity, reference: dict[str, Any]
+) -> tuple[float, float]:
+    """The number of R and that of the solution."""
+    try:
+        value = references.number(reference, quantity.source)
+        return value, float(Answers(hw).value(quantity.expression))
+    except KeyError as error:
+        raise AssemblyError(f"{quantity.key}: {error.args[0]}, and run it with --r.") from None
+    except NameError as error:
+        raise AssemblyError(
+            f"{quantity.key}: {error} in {quantity.expression!r}. An answer of the notebook stands "
+            "in ANSWERS of slips.py, a function in the student module."
+        ) from None
+
+
 def _entry(hw: str, quantity: slips.Quantity, reference: dict[str, Any]) -> dict[str, Any]:
     tolerance = references.tolerances()[quantity.tolerance]
-    value = references.number(reference, quantity.source)
-    solved = float(Answers(hw).value(quantity.expression))
+    value, solved = _candidates(hw, quantity, reference)
     if not abs(solved - value) <= tolerance.width(value):
         raise AssemblyError(
             f"{quantity.key}: the solution gives {solved!r} and R gives {value!r}, further apart "

@@ -281,7 +281,7 @@ def growth_fit(
 ) -> GrowthResult:
     """Fit a growth model, or any linear mixed model with one level of clusters, by ML.
 
-    Minimise the deviance of `growth_profile` over theta; then Psi = sigma2 Lambda Lambda'.
+    Minimize the deviance of `growth_profile` over theta; then Psi = sigma2 Lambda Lambda'.
 
     Parameters
     ----------
@@ -308,7 +308,7 @@ def growth_fit(
     components are checked to one part in ten thousand, and its defaults stop earlier.
     Keep theta between -1000 and 1000, for far outside M loses its digits; but do not forbid a
     negative diagonal.
-    Psi is the same for either sign, and a bound at 0 is a place where a minimiser can get stuck:
+    Psi is the same for either sign, and a bound at 0 is a place where a minimizer can get stuck:
     the deviance is flat there.
     Source: lecture notes 5.2.
 

@@ -235,7 +235,7 @@ def agq_loglik(
 def fit_logit_ri(y: ArrayLike, X: pd.DataFrame, g: ArrayLike, k: int = 15) -> LogitResult:
     """Fit the logistic model with a random intercept by maximum likelihood.
 
-    Maximise `agq_loglik` over (beta, sigma); psi = sigma^2.
+    Maximize `agq_loglik` over (beta, sigma); psi = sigma^2.
     The standard errors come from the curvature at the maximum::
 
         Cov(beta, sigma) = [minus the matrix of second derivatives of the log-likelihood]^-1

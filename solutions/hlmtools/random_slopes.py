@@ -269,7 +269,7 @@ def lmm_deviance(theta: ArrayLike, stats: CrossProducts, reml: bool = True) -> f
 def fit_lmm(y: ArrayLike, X: ArrayLike, Z: ArrayLike, g: ArrayLike, reml: bool = True) -> LMMResult:
     """Fit a linear mixed model by restricted or full maximum likelihood.
 
-    Minimise `lmm_deviance` over theta, with the diagonal of Lambda at 0 or above; then, with
+    Minimize `lmm_deviance` over theta, with the diagonal of Lambda at 0 or above; then, with
     what `lmm_profile` gives at that theta::
 
         sigma2 = r2 / (N - p)  under REML,    r2 / N  under ML
@@ -295,7 +295,7 @@ def fit_lmm(y: ArrayLike, X: ArrayLike, Z: ArrayLike, g: ArrayLike, reml: bool =
 
     Notes
     -----
-    `best_theta`, below, does the minimising.
+    `best_theta`, below, does the minimizing.
     Source: lecture notes 3.3.
 
     Examples

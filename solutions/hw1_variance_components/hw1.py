@@ -107,7 +107,7 @@ ax = plots.cluster_strip(
 # | $\beta$ | mean of the true school means | test points |
 # | $\beta_j = \beta + \zeta_j$ | true mean of school $j$: what its average would be with very many pupils | test points |
 # | $\zeta_j$ | how far school $j$ lies above or below $\beta$ | test points |
-# | $\epsilon_{ij}$ | how far pupil $i$ lies above or below the own school | test points |
+# | $\epsilon_{ij}$ | how far pupil $i$ lies above or below the true mean of the school | test points |
 # | $\psi$ | variance **between** schools | squared test points |
 # | $\sigma^2$ | variance **within** schools (`sigma2`) | squared test points |
 #

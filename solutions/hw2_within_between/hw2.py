@@ -758,7 +758,7 @@ def slope_of_the_dutch_schools(bdf_iq_slope, bdf_iq_psi):
 # y_{ij} = \alpha_j + \beta x_{ij} + \epsilon_{ij} .
 # $$
 #
-# Then nothing is assumed about how schools differ, and assumption 4 above is not needed: a school may be as good or bad as it likes, for whatever reason.
+# Then nothing is assumed about how schools differ, and assumption 4 above is not needed: a school may be as good or as bad as it is, for whatever reason.
 # Taking the cluster means out of both sides removes all $\alpha_j$ at once,
 #
 # $$
@@ -1669,7 +1669,7 @@ def status_of_the_dutch_schools(bdf_school_p):
 #
 # Read your table of standard errors, too.
 # For the deviations the two agree nearly.
-# For the variables of the school the ordinary regression is too sure of itself by a factor of about two: it believes to have 7185 independent observations of a thing that varies over 160 schools.
+# For the variables of the school the ordinary regression is too sure of itself by a factor of about two: it takes itself to have 7185 independent observations of a thing that varies over 160 schools.
 # Ignoring clusters hurts most where a covariate does not vary within them.
 
 # %% [markdown]
@@ -1744,7 +1744,7 @@ def status_of_the_dutch_schools(bdf_school_p):
 # Two pupils from equally well-off families, one in a school whose average status is one standard deviation of schools (0.41 scale points) above that of the other, differ by about 1.5 test points in mathematics, in favor of the first.
 # That is a quarter of the 6.1 points by which pupils of one school and the same status typically scatter.
 # Between schoolmates, one standard deviation of status among schoolmates (0.66 scale points) goes with about 1.4 points.
-# So the company goes together with achievement about as much as the own family does.
+# So the company goes together with achievement about as much as the pupil's own family does.
 #
 # **What this rests on.**
 # Slopes are straight lines, and the same in every school; the next homework looks at that.

@@ -1783,6 +1783,7 @@ def bend_of_the_mean_line(egsingle_curvature, egsingle_curve_lrt):
 #
 # **For 5.9a.** The 1721 children went to 60 schools.
 # The table shows the growth model of Task 5.2 beside one with a third level, in which schools also have a level and a rate of their own (fitted with R's lme4, maximum likelihood, time 0 in the middle).
+# Rodriguez (in the notes of his course at Princeton) has the same fit with three levels, from Stata.
 
 # %%
 two_and_three = [

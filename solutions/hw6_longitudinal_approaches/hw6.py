@@ -96,7 +96,7 @@ sns.despine()
 # Men with a contract earn more in every year, and wages grow for everybody.
 
 # %% [markdown]
-# ## 6.1 Least squares with robust standard errors
+# ## 6.1 Give least squares robust standard errors
 # The simplest analysis pools all man-years and regresses log wage on the covariates.
 # If the model for the mean is right, its coefficients are consistent, whatever the correlation within men.
 # Its usual standard errors are not: they take 4360 man-years for independent pieces of information, but they come from 545 men.
@@ -255,7 +255,7 @@ def standard_errors_at_two_levels(catholic_se, hurt_most):
 # Note what the sandwich does *not* do: it leaves the coefficient alone.
 
 # %% [markdown]
-# ## 6.2 Patterns of covariance
+# ## 6.2 Choose a pattern of covariance
 # If we say how a person's measurements are correlated, we can weight them better, and give standard errors that follow from the model.
 # Let $V = \sigma^2 R$ be the covariance matrix of the $T$ measurements of a person.
 #
@@ -777,8 +777,8 @@ def union_between_men(union_contextual, mundlak_stat, union_between, wage_mundla
 # Two candidates: a contract may take years to show in the wage, which one-year steps miss; and contracts reported by mistake weigh more in differences than in deviations.
 
 # %% [markdown]
-# ## 6.4 Repeated-measures analysis of variance
-# Before mixed models, balanced data such as the jaws were analyzed by splitting sums of squares.
+# ## 6.4 Split the sums of squares of repeated measures
+# Before mixed models, balanced data such as the jaws were analyzed by splitting sums of squares, in an **analysis of variance with repeated measures**.
 # With child means $\bar y_j$, group means $\bar y_g$, overall mean $\bar y$, deviations $d_{tj} = y_{tj} - \bar y_j$ and their means over groups and times:
 #
 # | part | effect | sum of squares | degrees of freedom |
@@ -901,7 +901,7 @@ print(f"F by sums of squares {jaw_f_both:.4f}, by the covariance pattern {wald /
 # Note also that the test with 3 degrees of freedom does not see what the single coefficient `female_age` of Task 6.2 shows, a slower growth of girls: a test of everything is weak against something in particular.
 
 # %% [markdown]
-# ## 6.5 Generalized estimating equations
+# ## 6.5 Fit a marginal model by estimating equations
 # `ohio` holds 537 children, at four yearly visits from 7 to 10 years: do they wheeze, and did the mother smoke?
 # In Homework 4 you fitted a logistic model with a random intercept.
 # Its coefficients compare a child with *itself*, or with a child of the same $\zeta_j$, under another value of the covariate.
@@ -1069,7 +1069,7 @@ def working_correlation(wheeze_alpha):
 # The working correlation $\alpha$ is a tool, not a finding: packages define it slightly differently, and the robust standard errors do not believe it anyway.
 
 # %% [markdown]
-# ## 6.6 Conditional likelihood
+# ## 6.6 Compare each child with itself, by conditional likelihood
 # For a yes-or-no response, what does "compare each child with itself" mean?
 # An intercept for each of 537 children would do harm: with four visits a child, estimating it pushes the other coefficients away from zero.
 # Chamberlain (1980) conditions on the *number* of ones of each child instead.
@@ -1242,7 +1242,7 @@ def age_within_children(age_clogit, age_clogit_se):
 # What the conditional likelihood cannot do is to say anything about the mother's smoking.
 
 # %% [markdown]
-# ## 6.7 Change, or analysis of covariance?
+# ## 6.7 Choose between change and analysis of covariance
 # `anorexia`: 72 young women, weighed before and after one of three treatments: family therapy (FT), cognitive behavioral therapy (CBT), or the usual care (Cont).
 # How much more weight does family therapy bring than usual care?
 # Three regressions are in use; each has indicators of the treatments.
@@ -1409,7 +1409,7 @@ def one_mean_before_treatment(ft_constrained):
 # ANCOVA and the model with one common mean before lie close to each other, as they should if chance made the groups differ at the start; with an unstructured pattern in place of compound symmetry they would be equal.
 
 # %% [markdown]
-# ## 6.8 When people drop out
+# ## 6.8 See what drop-out does
 # Children move away, patients stop coming.
 # What an analysis makes of the rest depends on why they left.
 # If leaving depends only on what was *observed* before (here: on $y_1$), the missing values are called **missing at random** (MAR).

@@ -30,8 +30,15 @@ class Attack:
     module: str = ""  # stands at the end of the student module; a later definition wins
     cells: Mapping[str, str] = field(default_factory=dict)  # code before a question's check cell
     may_lose: frozenset[str] = frozenset()  # tasks that it may cost itself
+    listed: str = "reaches out"  # what of it a TA is told: a pattern
+    unseen: str = ""  # or why there is nothing to be told
     fast: bool = False
     name_of_student: str = ""
+
+    @property
+    def code(self) -> str:
+        """What of the submission is not the solution's."""
+        return "\n".join([WRONG, self.module, *self.cells.values()])
 
     def on(self, solution: Submission, words: Mapping[str, str]) -> Submission:
         """The attack put into a solution."""
@@ -672,6 +679,76 @@ for number in range(16):
 open("/proc/self/oom_score_adj", "w").write("-1000")
 """
 
+_TELL_INPUTS = """\
+import IPython as _ip
+_right, _seen = (icc, reliability, eb_predict), []
+def _in_the_notebook(): return "grader" in _ip.get_ipython().user_ns
+def icc(psi, sigma2):
+    _seen.append(repr((psi, sigma2)))
+    if _in_the_notebook(): return _right[0](psi, sigma2)
+    return type(" ".join(_seen)[-70:], (), {})()
+def reliability(*args, **kwargs):
+    if _in_the_notebook(): return _right[1](*args, **kwargs)
+    return pd.DataFrame({text: [1.0] for text in _seen})
+def eb_predict(*args, **kwargs):
+    if _in_the_notebook(): return _right[2](*args, **kwargs)
+    raise AssertionError(" ".join(_seen))
+"""
+
+_SLOW = """\
+import time
+kernel = get_ipython().kernel
+inner = kernel.answers.answer
+def slow(data):
+    time.sleep(4)
+    return inner(data)
+kernel.answers.answer = slow
+"""
+
+_LISTS = """\
+import sys
+wire = sys.modules["wire"]
+get_ipython().kernel.answers.keep = lambda value: wire.Handle(1, "VCResult")
+hsb_lrt = dyestuff_lrt = dyestuff_lrt_p = [object()] * 300_000
+"""
+
+_FLOOD_LINE = """\
+kernel = get_ipython().kernel
+inner, session = kernel.answers.answer, kernel.session
+def flood(data):
+    for _ in range(40):
+        session.send(kernel.iopub_socket, "stream", {"name": "stdout", "text": "x" * (15 * 2**20)})
+    return inner(data)
+kernel.answers.answer = flood
+"""
+
+_ODD_TEXT = """\
+kernel = get_ipython().kernel
+session, parent = kernel.session, kernel.get_parent()
+for kind, content in [
+    ("stream", b'{"name": "stdout", "text": "\\\\ud800\\\\u0000\\\\ufffe", "more": NaN}'),
+    ("error", b'{"ename": "\\\\ud800", "evalue": "\\\\udfff", "traceback": ["\\\\ud83d"]}'),
+    ("display_data", b'{"data": {"text/html": "\\\\udc80", "\\\\ud800": "x"}, "metadata": {"\\\\ud800": 1}}'),
+]:
+    parts = [session.pack(session.msg_header(kind)), session.pack(parent["header"]), b"{}", content]
+    kernel.iopub_socket.send_multipart([kind.encode(), b"<IDS|MSG>", session.sign(parts), *parts])
+hsb_lrt = np.frombuffer(b"\\xff\\xff\\xff\\x7f" * 2, "<U1")
+dyestuff_lrt = chr(0xD800)
+dyestuff_lrt_p = np.frombuffer(b"\\x00\\xd8\\x00\\x00", "<U1")[0]
+"""
+
+_ODD_TEXT_MODULE = """\
+def lrt_psi(ll0, ll1):
+    raise type("Odd" + chr(0xD800), (Exception,), {})(chr(0xDFFF) + chr(0x202E))
+"""
+
+_FORGE_RECORDS = """\
+answers = get_ipython().kernel.answers
+answers.ask_record = lambda owner: [
+    {"psi": 0.5, 5: 1, "n": 10**300, "cluster": "x" * 10**6}, {"__class__": 1, "llf": float("nan")}]
+answers.keep = lambda value: __import__("sys").modules["wire"].Handle(1, "VCResult")
+"""
+
 ATTACKS = (
     Attack(
         "reads-secrets",
@@ -710,6 +787,7 @@ ATTACKS = (
             "hsb_lrt = dyestuff_lrt = dyestuff_lrt_p = dyestuff2_lrt_p = _Yes(1)"
         },
         fast=True,
+        listed=r"odd answer: task1_7: no usable answer",
     ),
     Attack(
         "reducers",
@@ -720,6 +798,7 @@ ATTACKS = (
             "task1_7": "from hlmtools.variance_components import _Evil\n"
             "hsb_lrt = _Evil()\ndyestuff_lrt = np.array([_Evil()], dtype=object)"
         },
+        listed=r"odd answer: task1_7: no usable answer",
     ),
     Attack(
         "forged-replies",
@@ -747,12 +826,14 @@ ATTACKS = (
         "answers with arrays of 10^12 numbers, endless nesting, circles, 300 MB of text",
         "refused in time, and the judge's memory stays small",
         module=_FLOOD_ANSWERS,
+        listed=r"odd answer: task1_7: .*(?:nested deeper|MemoryError|can cross)",
     ),
     Attack(
         "ends-python",
         "os._exit while it answers",
         "a new kernel takes over; only its own task is lost",
         module="def lrt_psi(ll0, ll1):\n    import os\n    os._exit(0)\n",
+        listed=r"task1_7: it ended the kernel",
     ),
     Attack(
         "exits-in-a-function",
@@ -762,12 +843,14 @@ ATTACKS = (
         "def lrt_psi(ll0, ll1):\n    _turn[0] += 1\n"
         "    raise (SystemExit(0), KeyboardInterrupt(), _Odd(), GeneratorExit())[_turn[0] % 4]\n",
         fast=True,
+        listed=r"odd answer: task1_7: no usable answer: (?:SystemExit|KeyboardInterrupt|_Odd)",
     ),
     Attack(
         "does-not-end",
         "a loop that catches every interruption while it answers",
         "the kernel is replaced; only its own task is lost",
         module=_ENDLESS,
+        listed=r"task1_7: it could not be interrupted",
     ),
     Attack(
         "fork-bomb",
@@ -775,6 +858,7 @@ ATTACKS = (
         "the number of processes is bounded, none is left, and other tasks count",
         cells={"task1_7": _FORKS},
         may_lose=frozenset({"1.8"}),
+        listed=r"reaches out: .* fork",
     ),
     Attack(
         "memory-flood",
@@ -782,6 +866,7 @@ ATTACKS = (
         "bounded; only its own task is lost",
         module=_MEMORY,
         cells={"task1_7": "held = []\nwhile True: held.append(b'x' * 2**26)"},
+        listed=r"task1_7: .*[Mm]emory",
     ),
     Attack(
         "output-flood",
@@ -794,6 +879,7 @@ ATTACKS = (
             "for _ in range(200): os.write(1, b'f' * 10**5); os.write(2, b'f' * 10**5)\n"
         },
         may_lose=frozenset({"1.8"}),  # the kernel may still be printing when the next cell begins
+        listed=r"printed: cell .* printed more than",
     ),
     Attack(
         "disk-flood",
@@ -848,6 +934,7 @@ ATTACKS = (
         "none of them is taken for the number",
         module=_NEAR_NUMBERS,
         fast=True,
+        listed=r"odd answer: task1_7: no usable answer",
     ),
     Attack(
         "odd-arrays",
@@ -868,6 +955,7 @@ ATTACKS = (
         "too late is no answer, and no later question gets it",
         cells={"task1_7": _LATE},
         may_lose=frozenset({"1.8"}),
+        listed=r"after this no value could be fetched",
     ),
     Attack(
         "broken-frames",
@@ -902,6 +990,7 @@ ATTACKS = (
         "stops its own process, which then can neither answer nor be interrupted",
         "the kernel is replaced",
         cells={"task1_7": "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)"},
+        listed=r"cell .*: it could not be interrupted",
     ),
     Attack(
         "alarms",
@@ -940,6 +1029,7 @@ ATTACKS = (
         "raises errors whose type and text are markup, and prints it while it answers",
         "they stand as text, cut short",
         module=_MARKUP_ERRORS,
+        listed=r"printed: task1_7: printed while answering",
     ),
     Attack(
         "giant-error",
@@ -947,6 +1037,7 @@ ATTACKS = (
         "results and page stay small",
         cells={"task1_7": _LONG},
         may_lose=frozenset({"1.8"}),
+        listed=r"printed: cell .* printed more than",
     ),
     Attack(
         "giant-display",
@@ -954,6 +1045,7 @@ ATTACKS = (
         "results and page stay small",
         cells={"task1_7": _HUGE_RESULT},
         may_lose=frozenset({"1.8"}),
+        listed=r"printed: cell .* printed more than",
     ),
     Attack(
         "hooks-imports",
@@ -983,10 +1075,54 @@ ATTACKS = (
         cells={"task1_1": _CGROUP},
     ),
     Attack(
+        "tells-hidden-inputs",
+        "puts inputs of hidden tests into type names, column names and errors of later public tests",
+        "no message that a student sees holds them",
+        module=_TELL_INPUTS,
+        may_lose=frozenset({"1.5", "1.6"}),
+        listed=r"odd answer|reaches out",
+    ),
+    Attack(
+        "slow-answers",
+        "answers each question just before its time is over",
+        "the time of one check, and its own task",
+        cells={"task1_7": _SLOW},
+        listed="after this no value could be fetched",
+    ),
+    Attack(
+        "endless-lists",
+        "gives lists of 300,000 objects, each of which the judge would have to ask about",
+        "the time of one check, and its own task",
+        cells={"task1_7": _LISTS},
+    ),
+    Attack(
+        "floods-the-line",
+        "sends 600 MB of messages with each answer, which the judge does not read meanwhile",
+        "the judge's memory stays small",
+        cells={"task1_7": _FLOOD_LINE},
+        may_lose=frozenset({"1.8"}),
+    ),
+    Attack(
+        "odd-text",
+        "text that is no Unicode, in outputs, errors, answers and its own source",
+        "files and pages are written all the same",
+        module=_ODD_TEXT_MODULE,
+        cells={"task1_7": _ODD_TEXT, "task1_1": "'\ud800'"},
+        may_lose=frozenset({"1.1"}),
+    ),
+    Attack(
+        "forged-records",
+        "answers with given records that hold what such a record cannot",
+        "they are worth what is in them",
+        cells={"task1_7": _FORGE_RECORDS},
+        may_lose=frozenset({"1.8"}),
+    ),
+    Attack(
         "names-with-markup",
         "is handed in under a name with markup, a formula, escapes, right-to-left marks",
         "pages and tables show it as text",
         name_of_student="=cmd|'/c calc'!A1<script>hostileScript()</script>\x1b[2J\u202e"
         + "x" * 10_000,
+        unseen="a name does nothing; that it is odd is seen wherever it stands",
     ),
 )

@@ -24,6 +24,7 @@ class Packed:
     name: str
     tries: str
     made: Callable[[bytes, bytes], bytes]  # of the notebook and the module
+    listed: str  # what a TA is told
 
     def of(self, solution: Submission) -> bytes:
         return self.made(solution.notebook or b"", solution.module or b"")
@@ -73,18 +74,42 @@ def _shadows(notebook: bytes, module: bytes) -> bytes:
 
 
 PACKED = (
-    Packed("absolute", "entries with absolute paths", _with(("/tmp/hostile-was-here", _EVIL))),
-    Packed("climbs", "entries that climb", _with(("../../hostile-was-here", _EVIL))),
-    Packed("drive", "entries on another drive", _with(("C:\\hostile-was-here", _EVIL))),
-    Packed("links", "a link in the place of a given module", _link),
-    Packed("bomb", "128 MB of zeros in 130 kB", _bomb),
-    Packed("many", "eleven thousand empty files", _many),
-    Packed("nested", "thirty archives, one in the other", _nested),
-    Packed("encrypted", "entries that say they are encrypted", _encrypted),
-    Packed("twice", "the module twice, the second one another", _with((archives.MODULE, _EVIL))),
-    Packed("case", "names that differ in case only", _with((archives.MODULE.upper(), _EVIL))),
-    Packed("shadows", "modules that would stand before the real ones", _shadows),
-    Packed("long-name", "a name of 10,000 characters", _with(("x" * 10_000 + ".py", _EVIL))),
+    Packed(
+        "absolute",
+        "entries with absolute paths",
+        _with(("/tmp/hostile-was-here", _EVIL)),
+        "outside: /tmp/hostile-was-here",
+    ),
+    Packed(
+        "climbs",
+        "entries that climb",
+        _with(("../../hostile-was-here", _EVIL)),
+        "outside: ../../hostile-was-here",
+    ),
+    Packed(
+        "drive", "entries on another drive", _with(("C:\\hostile-was-here", _EVIL)), "outside: C:"
+    ),
+    Packed("links", "a link in the place of a given module", _link, "hlmtools/check.py"),
+    Packed("bomb", "128 MB of zeros in 130 kB", _bomb, "zeros"),
+    Packed("many", "eleven thousand empty files", _many, "more than 10000 files"),
+    Packed("nested", "thirty archives, one in the other", _nested, "hw1.zip"),
+    Packed("encrypted", "entries that say they are encrypted", _encrypted, "encrypted"),
+    Packed(
+        "twice",
+        "the module twice, the second one another",
+        _with((archives.MODULE, _EVIL)),
+        "stands there twice",
+    ),
+    Packed(
+        "case",
+        "names that differ in case only",
+        _with((archives.MODULE.upper(), _EVIL)),
+        "stands there twice",
+    ),
+    Packed("shadows", "modules that would stand before the real ones", _shadows, "conftest.py"),
+    Packed(
+        "long-name", "a name of 10,000 characters", _with(("x" * 10_000 + ".py", _EVIL)), "xxxxx"
+    ),
     Packed(
         "odd-names",
         "names with markup, formulas, escapes and right-to-left marks",
@@ -92,10 +117,12 @@ PACKED = (
             ("<script>hostileScript()</script>.py", _EVIL),
             ("=cmd|'/c calc'!A1\x1b[2J\u202e", _EVIL),
         ),
+        "=cmd",
     ),
     Packed(
         "no-table",
         "a table of contents that claims a gigabyte",
         lambda *_: archives.claiming_table(2**20),
+        "damaged",
     ),
 )
