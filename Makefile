@@ -33,9 +33,10 @@ build: setup  ## masters -> what students get
 references: setup  ## fit the references again in R, where it is there
 	$(BIN)/python -m autograder.references --r
 
-bench: setup sandbox  ## ratios of speed: engine and grading
+bench: setup sandbox  ## speed: engine, grading, homeworks
 	$(BIN)/python -m tests.benchmarks.engine --full
 	$(BIN)/python -m tests.benchmarks.grading --full
+	$(BIN)/python -m tests.benchmarks.homeworks
 
 release: setup  ## both archives of a homework: make release HW=hw1
 	@test -n "$(HW)" || { echo "Say which homework: make release HW=hw1"; exit 2; }

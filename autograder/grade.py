@@ -133,11 +133,11 @@ def grade(
     _refuse_other_homework(out, task.homework)
     _refuse_inside(out, path)
     taken = taken or intake.take_in(task.homework, path, given.load(out, task.homework))
-    found = list(taken.submissions)
     verdicts: dict[str, Verdict] = {}
     with _run_folder(out) as scratch:
         gradebook.take_over(out, task.homework)
         taken = intake.into_class(taken, out)
+        found = list(taken.submissions)
         place = aside.begin(out)
         taken.write(place, intake.read(out))
         if not task.homework.module:

@@ -86,6 +86,7 @@ def run(hw: str, place: Path = PLACE, seconds: float = SECONDS) -> Verdict:
     write(target, failure(STARTED))
     homework = course.homework(hw)
     kind, strength = strongest_sandbox()
+    print(f"sandbox: {strength}", flush=True)  # also where the container is stopped
     upload = read_upload(place / "submission_metadata.json")
     submission = handed_in(place / "submission", homework, upload)
     limits = fitting(course.load().limits, seconds)
@@ -255,7 +256,7 @@ class _PartialResults:
 def _log(verdict: Verdict) -> None:
     """For staff, in the part of Gradescope's page that students do not see."""
     print(f"{verdict.submission}: {verdict.status}, {verdict.score:g} of {verdict.max_score:g}")
-    print(f"sandbox: {verdict.sandbox}\n{verdict.seconds:.1f} s")
+    print(f"{verdict.seconds:.1f} s")
     for alert in verdict.alerts:
         print(f"alert: {clean(alert)}")
     for case in verdict.cases:

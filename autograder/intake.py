@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
-from autograder import aside, submissions
+from autograder import aside, lms, submissions
 from autograder.course import CourseError, Homework
 from autograder.given import Given, Student
 from autograder.people import Person, joined, spellings, squeeze
@@ -63,7 +63,10 @@ class Intake:
         found += [f"Duplicate: {line}" for line in self.duplicates]
         found += [f"Unmatched: {line}" for line in self.unmatched]
         if self.others:
-            found.append(f"{_count(len(self.others), 'other')} graded before stay as they are.")
+            (own,) = self.submissions
+            who = f" ({_claims(own)})" if own.people else ""
+            stay = f"{_count(len(self.others), 'other')} graded before stay as they are"
+            found.append(f"Goes into the class as {own.id}{who}; {stay}.")
         return [*found, *self.notes]
 
     def write(self, out: Path, before: Mapping[str, Any] | None = None) -> None:
@@ -149,19 +152,54 @@ def into_class(taken: Intake, out: Path) -> Intake:
         Where there is nothing in it to be graded: it may as well be a damaged download of all.
     """
     (own, *more) = taken.submissions
-    record = read(out) if (out / aside.STATE).exists() else {}
-    others = [] if more else _others(record, own)
+    if more or not (out / aside.STATE).exists():
+        return taken
+    own = _recognised(own, out)
+    others = _others(read(out), own)
     if not others:
         return taken
     if own.problem:
         raise CourseError(f"{own.source}: {own.problem} The class in {out} is as it was.")
     return replace(
         taken,
+        submissions=(own,),
         others=tuple(others),
         missing=(),
         excused=(),
         unmatched=tuple(line for line in taken.unmatched if line.startswith(f"{own.id} ")),
     )
+
+
+def _recognised(own: Submission, out: Path) -> Submission:
+    """A loose file with the name that a platform gave it, as the student's whom the class knows."""
+    name = own.source.rpartition("/")[2]
+    part = lms.canvas(name) or lms.moodle(name)
+    if own.people or part is None:
+        return own
+    for entry in json.loads((out / aside.STATE).read_text(encoding="utf-8"))["entries"]:
+        people = [
+            Person(**{**one, "keys": tuple(map(tuple, one["keys"]))}) for one in entry["people"]
+        ]
+        if any(_is_named(person, part) for person in people):
+            return replace(
+                own,
+                id=entry["submission"],
+                people=tuple(people),
+                student_id=joined(people, "student_id"),
+                name=joined(people, "name"),
+                email=joined(people, "email"),
+                platform=part.platform,
+                group=entry["group"],
+                late=part.late,
+                attempt=max(own.attempt, part.attempt),
+            )
+    return own
+
+
+def _is_named(person: Person, part: lms.Part) -> bool:
+    """Whether both the id and the name on a file are a student's."""
+    known = {squeeze(person.name), *spellings(person.name)}
+    return person.key(part.platform) == part.user and squeeze(part.name) in known
 
 
 def read(out: Path) -> dict[str, Any]:

@@ -155,7 +155,8 @@ def _points_differ(table: Table, grades: Sequence[Grade], assignment: str) -> li
         if "Points Possible" in row.cells.get(table.header[0], ""):
             there = row.get(assignment)
             if re.fullmatch(r"\d+(\.\d+)?", there) and abs(float(there) - possible) > 0.005:
-                return [f"{assignment} has {there} points in Canvas, {possible:g} here."]
+                points = f"{there} points in Canvas, {possible:g} here"
+                return [f"{assignment} has {points}. Set them there."]
     return []
 
 

@@ -351,7 +351,8 @@ def _joined(first: str, second: str) -> str:
 
 def _unknown(row: Row) -> str:
     name = clean(row.answer)[:40]
-    return f"{row.where}: there is no answer {name!r} in this run. Take ids from the pages as is."
+    remedy = "Take ids from the pages as they are."
+    return f"{row.where}: there is no answer {name!r} in this run. {remedy}"
 
 
 def _out_of_range(row: Row, answer: Answer) -> str:

@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import shutil
+import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -236,7 +237,9 @@ def test_one_student_alone_leaves_the_others(box: Path, tmp_path: Path) -> None:
     quick.hand_in(tmp_path / "again", "bob", attempt=2)
     words = ["grade", "hw1", str(tmp_path / "again" / "bob.zip"), "--out", str(out), "--dry-run"]
     told = CliRunner().invoke(cli.main, words).stdout
-    assert "2 others graded before stay as they are." in told
+    assert (
+        "Goes into the class as bob (bob Bob M); 2 others graded before stay as they are." in told
+    )
     assert "Missing" not in told
     quickly(tmp_path / "again" / "bob.zip", out)
     after, record = grades(out), json.loads((out / "intake.json").read_text())
@@ -270,6 +273,37 @@ def test_another_file_of_the_same_student_takes_the_place_of_the_first(
     assert list(grades(out)) == ["ada", "bob_second", "cyd"]
     assert not list(out.glob("*/bob.*")), "nothing is left of the one that does not count"
     assert f"bob_second: {then} before, 0 now." in lines
+
+
+@pytest.mark.parametrize(
+    "pattern", ["{who}_{user}_9{user}_hw1.zip", "{who}_{user}_assignsubmission_file_hw1.zip"]
+)
+def test_a_file_out_of_the_archive_is_still_its_student_s(pattern: str, tmp_path: Path) -> None:
+    """Taken out of a download and graded alone, a file is known by the name it has there."""
+    users = {"adal": "11", "bobm": "12"}
+    names = {who: pattern.format(who=who, user=user) for who, user in users.items()}
+    for who, name in names.items():
+        quick.hand_in(tmp_path, who)
+        (tmp_path / "in").mkdir(exist_ok=True)
+        (tmp_path / f"{who}.zip").rename(tmp_path / "in" / name)
+    with zipfile.ZipFile(tmp_path / "class.zip", "w") as archive:
+        for name in names.values():
+            archive.write(tmp_path / "in" / name, name)
+    out = tmp_path / "out"
+    quickly(tmp_path / "class.zip", out)
+    before = state(out)
+    quickly(tmp_path / "in" / names["bobm"], out)
+    assert csv_ids(state(out)) == csv_ids(before)
+    assert gradebook.read(out)[1].people[0].student_id == "12"
+    stranger = tmp_path / "in" / names["bobm"].replace("bobm", "mallory")
+    (tmp_path / "in" / names["bobm"]).rename(stranger)
+    quickly(stranger, out)
+    assert len(grades(out)) == 3, "an id alone makes nobody another"
+
+
+def csv_ids(found: dict[str, bytes]) -> list[str]:
+    lines = found["grades.csv"].decode().splitlines()[1:]
+    return [line.partition(",")[0] for line in lines]
 
 
 def test_a_damaged_download_is_not_added_to_the_class(box: Path, tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def fit_on_the_scale_of_the_icc(y, g, reml=True):
     def deviance(rho):
         return vc_deviance(rho / (1 - rho), stats, reml)
 
-    grid = np.r_[0, np.logspace(-10, -1, 19), np.linspace(0.2, 0.9, 8), 1 - np.logspace(-2, -9, 8)]
+    grid = np.r_[0, 1e-6, 1e-4, 1e-3, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99, 1 - 1e-4, 1 - 1e-6]
     tries = [
         optimize.minimize_scalar(deviance, bounds=ends, method="bounded", options={"xatol": 1e-13})
         for ends in np.c_[grid[:-1], grid[1:]]
