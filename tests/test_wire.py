@@ -219,3 +219,18 @@ def test_of_what_is_printed_while_answering_the_beginning_is_kept():
     head, data = answers.answer(wire.pack(["call", number, (), {}]))
     assert (head["ok"], wire.unpack(data)) == (True, 7)
     assert len(head["printed"]) == len(head["output"]) == worker.MAX_OUTPUT
+
+
+def test_an_answer_that_is_too_large_is_no_refusal():
+    """Tests may want a ValueError, and what cannot cross must not be taken for one."""
+    from autograder import worker
+
+    answers = worker.Answers({"large": np.zeros(wire.MAX_BYTES // 8 + 1)}, "", wire)
+    head, data = answers.answer(wire.pack(["value", "large"]))
+    assert (head["ok"], head["error"], data) == (False, "", b"")
+    assert "at most" in head["message"]
+
+
+def test_truth_values_are_true_or_false_whatever_byte_stands_for_them():
+    found = wire.unpack(packed(["array", "|b1", [3], b"\x00\x01\xff"]))
+    assert found.view("u1").tolist() == [0, 1, 1]
