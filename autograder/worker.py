@@ -190,12 +190,14 @@ class Answers:
     def __init__(self, namespace: dict[str, Any], module: str, wire: Any) -> None:
         self.namespace, self.module, self.wire = namespace, module, wire
         self.kept: dict[int, Any] = {}
+        self.kept_before = 0  # the answer that is being made
 
     def answer(self, request: bytes) -> tuple[dict[str, Any], bytes]:
         """Serve one packed question: what happened, and the packed value."""
         printed, output = _Beginning(), _Beginning()
         head: dict[str, Any] = {"ok": True}
         data = b""
+        self.kept_before = len(self.kept)
         try:
             with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(output):
                 question, *parts = self.wire.unpack(request, self.kept_object)
@@ -240,8 +242,8 @@ class Answers:
         return lone_module("beside").run(source, function, self.namespace, seconds)
 
     def keep(self, value: Any) -> Any:
-        if len(self.kept) >= MAX_HANDLES:
-            raise RuntimeError(f"more than {MAX_HANDLES} objects were kept")
+        if len(self.kept) - self.kept_before >= MAX_HANDLES:
+            raise RuntimeError(f"more than {MAX_HANDLES} objects in one answer")
         number = len(self.kept) + 1
         self.kept[number] = value
         return self.wire.Handle(number, type(value).__name__)
