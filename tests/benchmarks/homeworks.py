@@ -17,8 +17,8 @@ from pathlib import Path
 
 import nbformat
 import psutil
-from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
+from traitlets.config import Config
 
 from autograder import build, course, release
 
@@ -59,7 +59,7 @@ def row(homework: course.Homework) -> str:
         clock = Clock()
         clock.client = NotebookClient(
             book,
-            km=AsyncKernelManager(transport="ipc", ip=str(Path(folder) / "socket")),
+            config=Config(KernelManager={"transport": "ipc", "ip": str(Path(folder) / "socket")}),
             timeout=600,
             resources={"metadata": {"path": folder}},
             on_cell_start=clock.start,
