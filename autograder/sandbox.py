@@ -451,6 +451,8 @@ def _worker_options(
         "connection_file": str(space.sockets / "kernel.json"),
         "folder": _WORK if kind in _BWRAP else str(space.files),
         "module": f"hlmtools.{module}" if module else "",
+        # imported by a cold kernel, too, so that they take the time of no question and no cell
+        "preload": forker.PRELOADED if module and kind != "none" else (),
         "uid": uid,
         "limits": _worker_limits(kind, limits),
         "filter": base64.b64encode(b"" if kind == "none" else seccomp.code()).decode(),

@@ -65,6 +65,8 @@ def serve(options: dict[str, Any]) -> None:
     """Serve the kernel until the judge ends it; code of a submission runs from here on."""
     os.environ.pop("JPY_PARENT_PID", None)  # a process outside: the sandbox ends with the judge
     import_kernel()
+    for name in options["preload"]:
+        importlib.import_module(name)
     sys.path.insert(0, options["folder"])
     sys.modules["otter"] = _inert_otter()
     from ipykernel import kernelapp
@@ -86,7 +88,7 @@ def import_kernel() -> None:
 
 def _options() -> dict[str, Any]:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("options", help="JSON: connection_file, folder, module, uid, limits")
+    parser.add_argument("options", help="JSON: what `sandbox` wrote of a kernel")
     return json.loads(parser.parse_args().options)
 
 
