@@ -78,12 +78,10 @@ def test_what_is_read_and_said(damage: Damage, files: Files, tmp_path: Path) -> 
         for each in DAMAGED
     ],
 )
-def test_damaged(
-    damage: Damage, kind: str, files: Files, tmp_path: Path, short_limits: course.Limits
-) -> None:
+def test_damaged(damage: Damage, kind: str, files: Files, tmp_path: Path) -> None:
     """Graded for real: status, what is said, and which tasks it costs."""
     one = handed_in(damage, files, tmp_path)
-    verdict = judge.grade_submission("hw1", one, kind, short_limits)
+    verdict = judge.grade_submission("hw1", one, kind)
     said = verdict.alerts if damage.status == "unreadable" else verdict.repairs
     tasks = verdict.tasks()
     lost = {task for task, (earned, possible) in tasks.items() if earned < possible}

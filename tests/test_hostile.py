@@ -10,6 +10,7 @@ import resource
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,11 @@ def left_over() -> list[str]:
 
 
 def graded(attack: Attack, kind: str, outside: Outside, limits: course.Limits) -> Verdict:
+    """Its verdict; cold kernels get twice the time, so that a busy machine costs no honest task."""
+    if kind == "bwrap-cold":
+        names = ("cell", "ask", "test", "tests", "notebook")
+        doubled = {f"{name}_seconds": 2 * getattr(limits, f"{name}_seconds") for name in names}
+        limits = replace(limits, **doubled)
     submission = attack.on(verify.solution(HOMEWORK), outside.words())
     return judge.grade_submission("hw1", submission, kind, limits)
 
