@@ -225,7 +225,9 @@ def _table_of_contents(
     if len(entries) > limit:
         advice = "hand in the zip that the notebook's last cell makes"
         raise Unreadable(f"The archive holds more than {limit} files; {advice}.")
-    names = [None if entry.is_dir() else _safe_name(entry.filename) for entry in entries]
+    names = [
+        None if entry.filename.endswith("/") else _safe_name(entry.filename) for entry in entries
+    ]
     count = Counter(fold(name) for name in names if name is not None)
     return [
         (entry, name, name is not None and count[fold(name)] > 1)

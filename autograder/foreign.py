@@ -170,7 +170,7 @@ def _identifier(title: str) -> str:
 def _read_archive(path: Path) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(path) as archive:
-            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+            entries = [entry for entry in archive.infolist() if not entry.filename.endswith("/")]
             _refuse_size(entries, path)
             return {_inner_name(entry, path): archive.read(entry) for entry in entries}
     except (OSError, zipfile.BadZipFile, RuntimeError) as error:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from submissions import archives
 
@@ -164,6 +164,7 @@ def test_cut_off_archive(tmp_path: Path, cut: int) -> None:
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(edits=[(415, 0)])  # an entry without a name
 @given(edits=st.lists(st.tuples(st.integers(0, 5000), st.integers(0, 255)), max_size=12))
 def test_flipped_bytes_never_raise(tmp_path: Path, edits: list[tuple[int, int]]) -> None:
     content = bytearray(archives.export(NOTEBOOK, MODULE))
